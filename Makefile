@@ -1,0 +1,66 @@
+# Every command of the project. `make` alone lists them. Nothing needs an AWS account or Docker.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+# `sam build` looks for python3.13 on the PATH; the environments have it.
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.venv-sam/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# No telemetry from a build.
+export SAM_CLI_TELEMETRY := 0
+FAST_TESTS := tests/unit tests/contract tests/template
+
+.PHONY: help run test check check-fast format local clean lock setup setup-sam build
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+run: setup ## watch the whole system sync simulated invoices (or yours: QONTO_LOGIN, QONTO_SECRET_KEY)
+	@python -m local.run
+
+local: setup ## keep simulator and stack running, for `sam local invoke` and curl
+	@python -m local.serve
+
+test: check setup-sam build ## every check and every test
+	pytest
+
+check: setup ## lint, format and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+check-fast: check ## the inner loop: checks and the tests that take no server
+	pytest -q -m "not slow" $(FAST_TESTS)
+
+format: setup ## put the code in order
+	ruff check --fix .
+	ruff format .
+
+build: setup-sam ## what `sam deploy` uploads
+	sam build --cached --parallel
+
+clean: ## forget the local run: its archive, its state, the build
+	rm -rf .local .aws-sam
+
+setup: .venv/ready
+setup-sam: .venv-sam/ready
+
+.venv/ready: requirements/dev.txt
+	@echo "Setting up .venv (once, about a minute) …"
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v == (3, 13) else f"Python 3.13 is needed, {sys.executable} is {v[0]}.{v[1]}: say make PYTHON=python3.13")'
+	@$(PYTHON) -m venv --clear .venv
+	@.venv/bin/pip install --quiet --require-hashes -r $<
+	@touch $@
+
+.venv-sam/ready: requirements/sam.txt
+	@echo "Setting up .venv-sam (once, about a minute) …"
+	@$(PYTHON) -m venv --clear .venv-sam
+	@.venv-sam/bin/pip install --quiet --require-hashes -r $<
+	@touch $@
+
+COMPILE := uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.13 --custom-compile-command "make lock"
+lock: setup ## pin the newest dependencies, with hashes
+	$(COMPILE) requirements/layer.in -o layers/common/requirements.txt
+	$(COMPILE) requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) requirements/sam.in -o requirements/sam.txt
