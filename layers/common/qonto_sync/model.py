@@ -1,0 +1,218 @@
+"""The values that the use cases speak in. Frozen, slotted, without behaviour beyond their own invariants."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, NewType, override
+
+from qonto_sync.times import from_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
+    from typing import Any
+
+ConnectionName = NewType("ConnectionName", str)
+InvoiceId = NewType("InvoiceId", str)
+AttachmentId = NewType("AttachmentId", str)
+RunId = NewType("RunId", str)
+ETag = NewType("ETag", str)
+Sha256 = NewType("Sha256", str)
+"""64 hexadecimal digits."""
+
+LONGEST_ID = 200
+"""Characters. A key or a ledger row made of a longer id would not fit."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Revision:
+    """Orders the versions of one invoice: by the source's own `updated_at`, then by when it was asked for.
+
+    Without an `updated_at` both are the time of the request: a later answer is at least as new.
+    """
+
+    updated_at: datetime
+    requested_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """One version of an invoice, exactly as the source sent it, with the few facts that we act on."""
+
+    id: InvoiceId
+    document: bytes
+    """The invoice object's own JSON text: no field, value or spelling is ours."""
+    digest: Sha256
+    """Of the canonical JSON: equal for equal invoices, however they are spelled."""
+    revision: Revision
+    status: str | None
+    number: str | None
+    created_at: datetime | None
+    changed_at: datetime | None
+    """The latest change that the invoice tells of."""
+    attachment_id: AttachmentId | None
+
+    @property
+    def is_draft(self) -> bool:
+        """A draft may lack a PDF, and may be deleted."""
+        return self.status == "draft"
+
+    @staticmethod
+    def of(fields: Mapping[str, Any], document: bytes, requested_at: datetime) -> Invoice:
+        """Reads the facts out of a parsed invoice; what is missing or of a wrong type is None.
+
+        Raises:
+            ValueError: there is no usable id, so that nothing could be filed under it.
+        """
+        invoice_id = fields.get("id")
+        if not isinstance(invoice_id, str) or not 0 < len(invoice_id) <= LONGEST_ID:
+            raise ValueError(f"an invoice id is a text of 1 to {LONGEST_ID} characters")
+        canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+        created_at = from_text(fields.get("created_at"))
+        updated_at = from_text(fields.get("updated_at"))
+        changes = [at for at in (created_at, updated_at, from_text(fields.get("finalized_at"))) if at]
+        attachment_id = _text(fields.get("attachment_id"))
+        return Invoice(
+            id=InvoiceId(invoice_id),
+            document=document,
+            digest=Sha256(hashlib.sha256(canonical.encode()).hexdigest()),
+            revision=Revision(updated_at or requested_at, requested_at),
+            status=_text(fields.get("status")),
+            number=_text(fields.get("number")),
+            created_at=created_at,
+            changed_at=max(changes, default=None),
+            attachment_id=AttachmentId(attachment_id) if attachment_id else None,
+        )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+@dataclass(frozen=True, slots=True)
+class InvoicePage:
+    """One answer of the list: `total_*` hold for the moment of this answer only."""
+
+    number: int
+    invoices: tuple[Invoice, ...]
+    total_count: int
+    total_pages: int
+    clock_skew: timedelta
+    """How far the source's clock is from ours beyond doubt; zero when it may be the same, or is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """What the source says of a file. `url` is a credential for half an hour: never stored, sent or logged."""
+
+    id: AttachmentId
+    url: str
+    file_name: str | None
+    file_size: int | None
+
+    @override
+    def __repr__(self) -> str:
+        """Without the URL, so that no log line or traceback shows it."""
+        return f"Attachment(id={self.id!r})"
+
+
+class FileKind(StrEnum):
+    """The types of file that Qonto accepts and makes; the value is the extension."""
+
+    PDF = "pdf"
+    JPEG = "jpg"
+    PNG = "png"
+
+    @property
+    def content_type(self) -> str:
+        """The media type that the archive serves it with."""
+        return {FileKind.PDF: "application/pdf", FileKind.JPEG: "image/jpeg", FileKind.PNG: "image/png"}[self]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object in the archive: enough to know it again and to replace it by compare-and-swap."""
+
+    key: str
+    etag: ETag
+    sha256: Sha256
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """An archived attachment."""
+
+    attachment_id: AttachmentId
+    object: StoredObject
+    source_etag: str | None
+    """The file host's ETag, for a conditional request; None when it sent none."""
+
+
+class PendingReason(StrEnum):
+    """Why an invoice's archive is incomplete. `WEBHOOK` is only ever a message's reason."""
+
+    AWAITING_ATTACHMENT = "awaiting_attachment"
+    SETTLING = "settling"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    WEBHOOK = "webhook"
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The archive of this invoice is not complete; it is looked at again at `due_at`."""
+
+    reason: PendingReason
+    since: datetime
+    due_at: datetime
+    attempts: int
+    """How many looks in a row ended with this reason."""
+    detail: str
+    """For a person: what happened, without content or credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """What we know of one invoice's archive. Written last, and only if `version` is still the one that was read."""
+
+    connection: ConnectionName
+    invoice_id: InvoiceId
+    version: int = 0
+    """0: not written yet."""
+    revision: Revision | None = None
+    digest: Sha256 | None = None
+    status: str | None = None
+    document: StoredObject | None = None
+    file: StoredFile | None = None
+    pending: Pending | None = None
+    deleted_at_source: datetime | None = None
+
+    def holds(self, invoice: Invoice) -> bool:
+        """Whether exactly this invoice is what the archive has."""
+        return self.digest == invoice.digest and self.deleted_at_source is None
+
+    def is_newer_than(self, invoice: Invoice) -> bool:
+        """Whether the archive has a later version, so that writing this one would be a step back."""
+        return self.revision is not None and invoice.revision < self.revision
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Everything updated up to `synced_until` is archived, or recorded as pending."""
+
+    synced_until: datetime
+    version: int
+    run_id: RunId
+
+
+@dataclass(frozen=True, slots=True)
+class RetryMessage:
+    """A wake-up call for the retry worker; the ledger, not the message, is the truth."""
+
+    connection: ConnectionName
+    invoice_id: InvoiceId
+    reason: PendingReason

@@ -1,0 +1,129 @@
+"""What one run did, for a person in the console; the same facts become metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from qonto_sync.model import PendingReason
+from qonto_sync.times import to_text
+
+if TYPE_CHECKING:
+    from qonto_sync.archiving import Outcome
+    from qonto_sync.model import Checkpoint, ConnectionName, LedgerRow, RunId
+    from qonto_sync.window import Reading, Window
+
+
+class RunOutcome(StrEnum):
+    """How a run ended. A fatal error raises instead."""
+
+    COMMITTED = "committed"
+    PARTIAL = "partial"
+    """The deadline came; the next run goes on."""
+    SUPERSEDED = "superseded"
+    """Another run committed; it goes on."""
+    DRY_RUN = "dry_run"
+
+
+@dataclass(slots=True)
+class Requests:
+    """Requests sent to others, counted by whoever sends them."""
+
+    qonto: int = 0
+    files: int = 0
+    throttled: int = 0
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one run. Only the run's own thread writes it."""
+
+    slices_planned: int = 0
+    slices_committed: int = 0
+    listed: int = 0
+    archived: int = 0
+    unchanged: int = 0
+    settling: int = 0
+    pending: int = 0
+    woken: int = 0
+    files_archived: int = 0
+    files_unchanged: int = 0
+    file_bytes: int = 0
+    distinct: int = 0
+    total_count: int = 0
+
+    def add_outcome(self, outcome: Outcome) -> None:
+        """Counts an invoice that was worked on."""
+        if outcome.row.pending and outcome.row.pending.reason is not PendingReason.SETTLING:
+            self.pending += 1
+        else:
+            self.settling += outcome.row.pending is not None
+            self.archived += outcome.document_written or outcome.file_written
+            self.unchanged += not (outcome.document_written or outcome.file_written)
+        self.files_archived += outcome.file_written
+        self.files_unchanged += outcome.file_unchanged
+        self.file_bytes += outcome.file_bytes
+
+    def add_unchanged(self, row: LedgerRow) -> None:
+        """Counts an invoice that needed no work in this run."""
+        if row.pending and row.pending.reason is not PendingReason.SETTLING:
+            self.pending += 1
+        else:
+            self.settling += row.pending is not None
+            self.unchanged += 1
+            self.files_unchanged += row.file is not None
+
+    def add_reading(self, reading: Reading) -> None:
+        """Counts a certified slice."""
+        self.distinct += reading.distinct
+        self.total_count += reading.total_count
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """The result of a run of the sync."""
+
+    outcome: RunOutcome
+    connection: ConnectionName
+    run_id: RunId
+    window: Window
+    tally: Tally
+    checkpoint: Checkpoint | None
+    duration_ms: int
+    requests: Requests = field(default_factory=Requests)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the function returns it."""
+        tally, checkpoint = self.tally, self.checkpoint
+        return {
+            "outcome": self.outcome.value,
+            "connection": self.connection,
+            "run_id": self.run_id,
+            "window": {"from": to_text(self.window.start), "to": to_text(self.window.end)},
+            "slices": {"committed": tally.slices_committed, "planned": tally.slices_planned},
+            "invoices": {
+                "listed": tally.listed,
+                "archived": tally.archived,
+                "unchanged": tally.unchanged,
+                "settling": tally.settling,
+                "pending": tally.pending,
+            },
+            "attachments": {
+                "archived": tally.files_archived,
+                "unchanged": tally.files_unchanged,
+                "bytes": tally.file_bytes,
+            },
+            "complete": {"distinct": tally.distinct, "total_count": tally.total_count},
+            "woken": tally.woken,
+            "checkpoint": {
+                "version": checkpoint.version if checkpoint else 0,
+                "synced_until": to_text(checkpoint.synced_until) if checkpoint else None,
+            },
+            "requests": {
+                "qonto": self.requests.qonto,
+                "files": self.requests.files,
+                "throttled": self.requests.throttled,
+            },
+            "duration_ms": self.duration_ms,
+        }

@@ -1,0 +1,115 @@
+"""The functions' environment variables, checked as a whole before anything else happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from qonto_sync.errors import InvalidSettings
+from qonto_sync.times import from_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the template passes to the functions. See the README for what each one does."""
+
+    api_url: str
+    token_url: str
+    secret_prefix: str
+    state_table: str
+    archive_bucket: str
+    retry_queue_url: str
+    initial_sync_from: datetime
+    attachment_origins: frozenset[str]
+    overlap: timedelta
+    lag: timedelta
+    pages_per_slice: int
+    workers: int
+    max_file_bytes: int
+
+    @staticmethod
+    def from_environment(environment: Mapping[str, str]) -> Settings:
+        """Reads and checks everything.
+
+        Raises:
+            InvalidSettings: names every variable that is missing or malformed, all at once.
+        """
+        read = _Reader(environment)
+        settings = Settings(
+            api_url=read.required("QONTO_API_URL", _origin),
+            token_url=read.required("QONTO_TOKEN_URL", _url),
+            secret_prefix=read.required("QONTO_SECRET_PREFIX", str),
+            state_table=read.required("STATE_TABLE", str),
+            archive_bucket=read.required("ARCHIVE_BUCKET", str),
+            retry_queue_url=read.required("RETRY_QUEUE_URL", _url),
+            initial_sync_from=read.required("INITIAL_SYNC_FROM", _instant),
+            attachment_origins=read.required("ATTACHMENT_HOSTS", _origins),
+            overlap=timedelta(seconds=read.number("OVERLAP_SECONDS", default=600, least=1, most=86_400)),
+            lag=timedelta(seconds=read.number("LAG_SECONDS", default=60, least=10, most=3_600)),
+            pages_per_slice=read.number("PAGES_PER_SLICE", default=20, least=1, most=1_000),
+            workers=read.number("WORKERS", default=16, least=1, most=64),
+            max_file_bytes=read.number("MAX_FILE_BYTES", default=100_000_000, least=1, most=5_000_000_000),
+        )
+        if read.problems:
+            raise InvalidSettings("Settings to correct: " + "; ".join(read.problems))
+        return settings
+
+
+class _Reader:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.problems: list[str] = []
+
+    def required[T](self, name: str, parse: Callable[[str], T]) -> T:
+        text = self._environment.get(name, "").strip()
+        try:
+            if not text:
+                raise ValueError("is missing")  # noqa: TRY301 - one place makes the sentence of every problem
+            return parse(text)
+        except ValueError as error:
+            self.problems.append(f"{name} {error}")
+            # Never seen by a caller: `from_environment` raises as soon as all problems are known.
+            return None  # type: ignore[return-value]
+
+    def number(self, name: str, *, default: int, least: int, most: int) -> int:
+        text = self._environment.get(name, "").strip() or str(default)
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            self.problems.append(f"{name} is {text!r}, but must be a whole number from {least} to {most}")
+        return number
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
+        raise ValueError(f"is {text!r}, but must be a URL such as https://host/path")
+    return text
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(_url(text))
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError(f"is {text!r}, but must be an origin such as https://host, without a path")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _origins(text: str) -> frozenset[str]:
+    """A host name implies https; a full origin stands for itself."""
+    entries = [entry.strip() for entry in text.split(",") if entry.strip()]
+    return frozenset(_origin(entry if "://" in entry else f"https://{entry}").lower() for entry in entries)
+
+
+def _instant(text: str) -> datetime:
+    instant = from_text(text)
+    if instant is None:
+        raise ValueError(f"is {text!r}, but must be a time such as 2026-01-31T00:00:00Z")
+    return instant
