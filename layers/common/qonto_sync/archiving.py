@@ -1,0 +1,214 @@
+"""Archive one invoice: the one use case that the hourly run and the retry worker share.
+
+The order is the promise: first the JSON, then the file, each by compare-and-swap, and last the ledger row, which
+says that they are there. Whatever happens in between, the row still tells what is left to do, and doing it
+again is harmless.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from qonto_sync import keys, schedule
+from qonto_sync.errors import Conflict, ItemError, NotFound, ObjectChanged, Permanent, Retriable
+from qonto_sync.model import LedgerRow, StoredFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qonto_sync.model import ConnectionName, Invoice, InvoiceId, StoredObject
+    from qonto_sync.ports import Archive, AttachmentFiles, Clock, InvoiceSource, Ledger
+
+_log = logging.getLogger(__name__)
+
+_ATTEMPTS = 3
+"""How often an invoice is read again because another writer was faster, before it is left for later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one invoice. `row.pending` tells what is left to do."""
+
+    row: LedgerRow
+    document_written: bool = False
+    file_written: bool = False
+    file_unchanged: bool = False
+    file_bytes: int = 0
+    failure: ItemError | None = None
+    """Why the invoice is pending, when it is pending because something failed."""
+
+
+class InvoiceArchiver:
+    """Brings the archive of one invoice of one connection up to date."""
+
+    def __init__(
+        self,
+        connection: ConnectionName,
+        *,
+        source: InvoiceSource,
+        files: AttachmentFiles,
+        archive: Archive,
+        ledger: Ledger,
+        clock: Clock,
+        random: Callable[[], float],
+    ) -> None:
+        self._connection = connection
+        self._source = source
+        self._files = files
+        self._objects = archive
+        self._ledger = ledger
+        self._clock = clock
+        self._random = random
+
+    def archive(self, invoice: Invoice, row: LedgerRow | None) -> Outcome:
+        """Archives this version or a later one; what cannot be done now is recorded as pending.
+
+        `row` is the ledger's row, read after the invoice was. When this returns, the ledger has been written:
+        the invoice is archived or pending. An error means that not even that was possible, or that the whole
+        run must stop.
+        """
+        return self._guarded(invoice.id, invoice.status, lambda: self._archive(invoice, row))
+
+    def refresh(self, invoice_id: InvoiceId) -> Outcome:
+        """Like `archive`, with the invoice as it is at the source now; one that is gone is marked so."""
+        return self._guarded(invoice_id, None, lambda: self._refresh(invoice_id))
+
+    def _guarded(self, invoice_id: InvoiceId, status: str | None, attempt: Callable[[], Outcome]) -> Outcome:
+        try:
+            return attempt()
+        except ItemError as error:
+            failure = error
+        except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+            # One invoice that the code cannot cope with must not hold up all the others.
+            _log.exception("invoice_unexpected_error", extra={"invoice_id": invoice_id})
+            failure = Retriable(f"unexpected {type(error).__name__}")
+        return Outcome(self._record(invoice_id, status, failure), failure=failure)
+
+    def _archive(self, invoice: Invoice, row: LedgerRow | None) -> Outcome:
+        seen: dict[str, StoredObject | None] = {}
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                try:
+                    invoice = self._source.invoice(invoice.id)
+                except NotFound:
+                    return self._mark_deleted(invoice.id)
+                row = self._row(invoice.id)
+            if row and row.is_newer_than(invoice):
+                return Outcome(row)
+            try:
+                return self._archive_once(invoice, row, seen)
+            except Conflict as conflict:
+                _log.info("write_conflict", extra={"invoice_id": invoice.id, "conflict": str(conflict)})
+        raise Retriable("other writers kept changing the archive of this invoice")
+
+    def _refresh(self, invoice_id: InvoiceId) -> Outcome:
+        try:
+            invoice = self._source.invoice(invoice_id)
+        except NotFound:
+            return self._mark_deleted(invoice_id)
+        return self._archive(invoice, self._row(invoice_id))
+
+    def _archive_once(self, invoice: Invoice, row: LedgerRow | None, seen: dict[str, StoredObject | None]) -> Outcome:
+        before = row or LedgerRow(self._connection, invoice.id)
+        document, document_written = before.document, False
+        if document is None or before.digest != invoice.digest:
+            key = before.document.key if before.document else keys.document_key(self._folder(invoice, before))
+            name = f"{invoice.number or invoice.id}.json"
+            document = self._replace(
+                key,
+                before.document,
+                seen,
+                lambda over: self._objects.put_document(key, invoice.document, file_name=name, over=over),
+            )
+            document_written = document != before.document
+        after = replace(
+            before,
+            revision=invoice.revision,
+            digest=invoice.digest,
+            status=invoice.status,
+            document=document,
+            deleted_at_source=None,
+        )
+        try:
+            file, unchanged = self._file(invoice, after, seen)
+        except ItemError as error:
+            # The JSON is archived all the same, and the row says so.
+            failed = schedule.after_failure(error, before.pending, self._clock.now(), self._random)
+            written = self._ledger.write(replace(after, pending=failed))
+            return Outcome(written, document_written, failure=error)
+        pending = schedule.after_archiving(invoice, row, self._clock.now())
+        written = self._ledger.write(replace(after, file=file, pending=pending))
+        file_written = file is not None and not unchanged
+        return Outcome(
+            written,
+            document_written,
+            file_written=file_written,
+            file_unchanged=unchanged,
+            file_bytes=file.object.size if file and file_written else 0,
+        )
+
+    def _file(
+        self, invoice: Invoice, row: LedgerRow, seen: dict[str, StoredObject | None]
+    ) -> tuple[StoredFile | None, bool]:
+        """The archived file, and whether it was there already."""
+        if invoice.attachment_id is None:
+            return row.file, row.file is not None
+        known = row.file if row.file and row.file.attachment_id == invoice.attachment_id else None
+        attachment = self._source.attachment(invoice.attachment_id)
+        with self._files.open(attachment, known.source_etag if known else None) as download:
+            if download is None:
+                return known, True
+            key = keys.file_key(self._folder(invoice, row), attachment.id, download.kind)
+            replaced = known.object if known and known.object.key == key else None
+            stored = self._replace(
+                key,
+                replaced,
+                seen,
+                lambda over: self._objects.put_file(key, download, file_name=attachment.file_name, over=over),
+            )
+            return StoredFile(attachment.id, stored, download.etag), stored == replaced
+
+    def _replace(
+        self,
+        key: str,
+        known: StoredObject | None,
+        seen: dict[str, StoredObject | None],
+        put: Callable[[StoredObject | None], StoredObject],
+    ) -> StoredObject:
+        """Writes over the version that we know: the one of the ledger, or the one met by an earlier attempt."""
+        try:
+            return put(seen.get(key, known))
+        except ObjectChanged:
+            seen[key] = self._objects.head(key)
+            raise
+
+    def _folder(self, invoice: Invoice, row: LedgerRow) -> str:
+        """Where this invoice lies already, or where it belongs: one place for ever."""
+        return row.document.key.rpartition("/")[0] if row.document else keys.invoice_folder(self._connection, invoice)
+
+    def _row(self, invoice_id: InvoiceId) -> LedgerRow | None:
+        return self._ledger.rows(self._connection, [invoice_id]).get(invoice_id)
+
+    def _mark_deleted(self, invoice_id: InvoiceId) -> Outcome:
+        """Only drafts can be deleted; of any other invoice a 404 is an error at the source."""
+        row = self._row(invoice_id) or LedgerRow(self._connection, invoice_id)
+        if row.status not in {"draft", None}:
+            raise Permanent("the source says 404 for an invoice that is no draft")
+        deleted_at = row.deleted_at_source or self._clock.now()
+        try:
+            return Outcome(self._ledger.write(replace(row, pending=None, deleted_at_source=deleted_at)))
+        except Conflict as conflict:
+            raise Retriable("another writer changed the invoice while it was found deleted") from conflict
+
+    def _record(self, invoice_id: InvoiceId, status: str | None, failure: ItemError) -> LedgerRow:
+        """Marks the invoice as pending on top of whatever the ledger says by now."""
+        for _ in range(_ATTEMPTS):
+            row = self._row(invoice_id) or LedgerRow(self._connection, invoice_id)
+            pending = schedule.after_failure(failure, row.pending, self._clock.now(), self._random)
+            try:
+                return self._ledger.write(replace(row, status=row.status or status, pending=pending))
+            except Conflict:
+                continue
+        raise failure

@@ -1,0 +1,289 @@
+"""One run of the hourly sync: cover the window slice by slice, and move the checkpoint after each.
+
+A slice is read completely, each invoice in it is archived or recorded as pending in the ledger, and only then is
+the checkpoint committed. A crash at any moment costs one slice's reading: what it archived is in the ledger.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from itertools import batched
+from typing import TYPE_CHECKING
+
+from qonto_sync import schedule
+from qonto_sync.archiving import Outcome
+from qonto_sync.concurrency import Tasks
+from qonto_sync.errors import ClockSkew, IncompleteRead, InvalidSettings, Superseded
+from qonto_sync.model import Checkpoint, RetryMessage
+from qonto_sync.ports import Wake
+from qonto_sync.result import RunOutcome, SyncResult, Tally
+from qonto_sync.times import to_text
+from qonto_sync.window import Reading, window_to_cover
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Executor
+    from datetime import datetime, timedelta
+
+    from qonto_sync.archiving import InvoiceArchiver
+    from qonto_sync.model import ConnectionName, Invoice, InvoiceId, InvoicePage, RunId, Sha256
+    from qonto_sync.ports import Checkpoints, Clock, Deadline, InvoiceSource, Ledger, RetryQueue
+    from qonto_sync.result import Requests
+    from qonto_sync.window import Window
+
+_log = logging.getLogger(__name__)
+
+_READINGS = 3
+"""How often a slice is read before it is cut, or the run gives up on it."""
+
+_WAKE_BATCH = 100
+"""Overdue invoices woken between two looks at the clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncPolicy:
+    """The knobs of a run; the settings say what they are."""
+
+    initial_sync_from: datetime
+    overlap: timedelta
+    lag: timedelta
+    pages_per_slice: int
+    in_flight: int
+    """Invoices handed to the executor and not finished: two pages keep all workers busy while one is read."""
+
+
+class _DeadlineReached(Exception):
+    pass
+
+
+class SyncRun:
+    """One run for one connection; made for it, and used once."""
+
+    def __init__(
+        self,
+        connection: ConnectionName,
+        run_id: RunId,
+        *,
+        policy: SyncPolicy,
+        source: InvoiceSource,
+        ledger: Ledger,
+        checkpoints: Checkpoints,
+        archiver: InvoiceArchiver,
+        queue: RetryQueue,
+        executor: Executor,
+        clock: Clock,
+        deadline: Deadline,
+        requests: Requests,
+        dry_run: bool = False,
+    ) -> None:
+        self._connection = connection
+        self._run_id = run_id
+        self._policy = policy
+        self._source = source
+        self._ledger = ledger
+        self._checkpoints = checkpoints
+        self._archiver = archiver
+        self._queue = queue
+        self._executor = executor
+        self._clock = clock
+        self._deadline = deadline
+        self._requests = requests
+        self._dry_run = dry_run
+        self._tally = Tally()
+        self._checkpoint: Checkpoint | None = None
+
+    def execute(self) -> SyncResult:
+        """Covers the window as far as time allows, then wakes what is overdue.
+
+        Raises:
+            Fatal: the run can't go on. The checkpoint stands at the last slice that is complete.
+            Retriable: Qonto or AWS could not be reached in time. The same holds.
+        """
+        started = self._clock.monotonic()
+        self._checkpoint = self._checkpoints.read(self._connection)
+        window = self._window()
+        _log.info("run_started", extra={"from": to_text(window.start), "to": to_text(window.end)})
+        outcome = self._run(window)
+        return SyncResult(
+            outcome=outcome,
+            connection=self._connection,
+            run_id=self._run_id,
+            window=window,
+            tally=self._tally,
+            checkpoint=self._checkpoint,
+            duration_ms=round((self._clock.monotonic() - started) * 1000),
+            requests=self._requests,
+        )
+
+    def _run(self, window: Window) -> RunOutcome:
+        try:
+            self._cover(window)
+        except _DeadlineReached:
+            outcome = RunOutcome.PARTIAL
+        except Superseded:
+            return RunOutcome.SUPERSEDED
+        except IncompleteRead:
+            # Reading is stuck; what is pending need not be.
+            self._wake_overdue()
+            raise
+        else:
+            outcome = RunOutcome.DRY_RUN if self._dry_run else RunOutcome.COMMITTED
+        self._wake_overdue()
+        return outcome
+
+    def _window(self) -> Window:
+        now = self._clock.now()
+        initial = self._policy.initial_sync_from
+        if self._checkpoint is None and initial > now:
+            raise InvalidSettings(
+                f"INITIAL_SYNC_FROM is {to_text(initial)}, which is in the future: it is {to_text(now)}"
+            )
+        if self._checkpoint and self._checkpoint.synced_until > now:
+            raise ClockSkew(
+                f"The checkpoint of {self._connection!r} says that everything up to"
+                f" {to_text(self._checkpoint.synced_until)} is archived, but it is {to_text(now)} here:"
+                " this machine's clock is slow, or the checkpoint was edited"
+            )
+        return window_to_cover(self._checkpoint, initial, now, overlap=self._policy.overlap, lag=self._policy.lag)
+
+    def _cover(self, window: Window) -> None:
+        slices = [] if window.is_empty else [window]
+        self._tally.slices_planned = len(slices)
+        while slices:
+            smaller = self._sync_slice(slices.pop())
+            if smaller:
+                older, newer = smaller
+                slices += [newer, older]
+                self._tally.slices_planned += 1
+
+    def _sync_slice(self, window: Window) -> tuple[Window, Window] | None:
+        """Archives and commits the slice, or gives its halves when it is too big or cannot be certified."""
+        halves = window.halves()
+        slice_run = _Slice()
+        for attempt in range(1, _READINGS + 1):
+            first = self._page(window, 1)
+            if halves and first.total_pages > self._policy.pages_per_slice:
+                return halves
+            facts = {"from": to_text(window.start), "to": to_text(window.end), "total_count": first.total_count}
+            _log.info("slice_planned", extra=facts)
+            reading = Reading(first)
+            self._archive_pages(slice_run, reading, partial(self._page, window))
+            if reading.is_complete:
+                self._tally.add_reading(reading)
+                self._commit(window)
+                return None
+            _log.warning("slice_not_certified", extra={**facts, "distinct": reading.distinct})
+            if attempt == _READINGS and halves is None:
+                raise IncompleteRead(
+                    f"The list of invoices updated from {to_text(window.start)} to {to_text(window.end)}"
+                    f" did not add up in {_READINGS} readings: {reading.distinct} different invoices seen,"
+                    f" {reading.total_count} counted by Qonto"
+                )
+        return halves
+
+    def _page(self, window: Window, number: int) -> InvoicePage:
+        self._check_deadline()
+        page = self._source.page(window, number)
+        if page.clock_skew > self._policy.lag:
+            raise ClockSkew(
+                f"This machine's clock and Qonto's differ by {page.clock_skew.total_seconds():.0f} s,"
+                f" more than the {self._policy.lag.total_seconds():.0f} s that LAG_SECONDS allows: set the clock"
+            )
+        return page
+
+    def _archive_pages(self, slice_run: _Slice, reading: Reading, fetch: Callable[[int], InvoicePage]) -> None:
+        """Archives while the next page is read; what is left to do later is in the ledger, then on the queue."""
+        try:
+            with Tasks[Outcome](self._executor, self._policy.in_flight, slice_run.take) as tasks:
+                for page in reading.pages(fetch):
+                    fresh = slice_run.untaken(page)
+                    rows = self._ledger.rows(self._connection, [invoice.id for invoice in fresh])
+                    for invoice in fresh:
+                        row = rows.get(invoice.id)
+                        self._tally.listed += 1
+                        if row and (row.holds(invoice) or row.is_newer_than(invoice)):
+                            self._tally.add_unchanged(row)
+                        elif self._dry_run:
+                            self._tally.archived += 1
+                        else:
+                            self._check_deadline()
+                            tasks.submit(partial(self._archiver.archive, invoice, row))
+        finally:
+            self._settle(slice_run)
+
+    def _settle(self, slice_run: _Slice) -> None:
+        """Counts what was done and puts what is due soon on the queue; the ledger has all of it already."""
+        wakes = []
+        for outcome in slice_run.drain():
+            self._tally.add_outcome(outcome)
+            wake = schedule.wake_for(outcome.row, self._clock.now())
+            if wake:
+                wakes.append(wake)
+        self._send(wakes)
+
+    def _send(self, wakes: list[Wake]) -> int:
+        """Sends, and returns how many went; what could not be sent is woken by a later run."""
+        if not wakes:
+            return 0
+        unsent = self._queue.send(wakes)
+        if unsent:
+            _log.warning("messages_not_sent", extra={"count": unsent})
+        return len(wakes) - unsent
+
+    def _commit(self, window: Window) -> None:
+        if self._dry_run:
+            return
+        before = self._checkpoint
+        synced_until = max(window.end, before.synced_until) if before else window.end
+        checkpoint = Checkpoint(synced_until, (before.version if before else 0) + 1, self._run_id)
+        self._checkpoints.commit(self._connection, checkpoint)
+        self._checkpoint = checkpoint
+        self._tally.slices_committed += 1
+        _log.info(
+            "slice_committed",
+            extra={"synced_until": to_text(synced_until), "version": checkpoint.version},
+        )
+
+    def _wake_overdue(self) -> None:
+        """Sends a message for each invoice whose look is overdue: its message was lost, or gave up."""
+        if self._dry_run:
+            return
+        before = self._clock.now() - schedule.OVERDUE_AFTER
+        for batch in batched(self._ledger.overdue(self._connection, before), _WAKE_BATCH, strict=False):
+            self._tally.woken += self._send(
+                [Wake(RetryMessage(self._connection, id_, reason), delay_seconds=0) for id_, reason in batch]
+            )
+            if self._deadline.remaining() <= 0:
+                return
+
+    def _check_deadline(self) -> None:
+        if self._deadline.remaining() <= 0:
+            raise _DeadlineReached
+
+
+class _Slice:
+    """What was met and done in one slice, over all its readings."""
+
+    def __init__(self) -> None:
+        self._digests: dict[InvoiceId, Sha256] = {}
+        self._outcomes: list[Outcome] = []
+
+    def untaken(self, page: InvoicePage) -> list[Invoice]:
+        """The invoices of the page that this slice has not met in this version; they count as met now."""
+        fresh = []
+        for invoice in page.invoices:
+            if self._digests.get(invoice.id) != invoice.digest:
+                self._digests[invoice.id] = invoice.digest
+                fresh.append(invoice)
+        return fresh
+
+    def take(self, outcome: Outcome) -> None:
+        """Keeps what became of an invoice."""
+        self._outcomes.append(outcome)
+
+    def drain(self) -> list[Outcome]:
+        """Gives what was kept, once."""
+        outcomes, self._outcomes = self._outcomes, []
+        return outcomes
