@@ -1,0 +1,65 @@
+"""boto3 clients, and the one translation of what they raise."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from qonto_sync.errors import AccessDenied, Misconfigured, Retriable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "403", "InvalidAccessKeyId", "ExpiredToken"})
+_MISSING = frozenset(
+    {
+        "NoSuchBucket",
+        "ResourceNotFoundException",
+        "QueueDoesNotExist",
+        "AWS.SimpleQueueService.NonExistentQueue",
+    }
+)
+
+
+def client_config(workers: int) -> Config:
+    """Bounded waits, a few retries by the SDK, and a connection per worker."""
+    return Config(
+        connect_timeout=5,
+        read_timeout=20,
+        retries={"mode": "standard", "total_max_attempts": 4},
+        max_pool_connections=workers + 1,
+        # Checksums are sent where this code says so; the SDK's own would be a second one.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+
+
+def error_code(error: ClientError) -> str:
+    """The service's own code, or the HTTP status where a HEAD request leaves nothing else."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Raises the error that tells what to do next in place of boto3's; `what` names the resource for a person.
+
+    Raises:
+        AccessDenied: the function's role does not allow it.
+        Misconfigured: the resource is not there.
+        Retriable: anything else, after the SDK's own retries.
+    """
+    try:
+        yield
+    except ClientError as error:
+        code = error_code(error)
+        reason = f"{what}: AWS answered {code} to {error.operation_name}"
+        if code in _DENIED:
+            raise AccessDenied(reason) from error
+        if code in _MISSING:
+            raise Misconfigured(reason) from error
+        raise Retriable(reason) from error
+    except BotoCoreError as error:
+        raise Retriable(f"{what}: {type(error).__name__}") from error

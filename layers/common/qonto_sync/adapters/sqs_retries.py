@@ -1,0 +1,64 @@
+"""The retry queue."""
+
+from __future__ import annotations
+
+import logging
+from itertools import batched
+from typing import TYPE_CHECKING
+
+from qonto_sync.adapters.aws import translated
+from qonto_sync.errors import SyncError
+from qonto_sync.events import message_body
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mypy_boto3_sqs import SQSClient
+
+    from qonto_sync.ports import Wake
+
+_log = logging.getLogger(__name__)
+
+_ENTRIES_PER_SEND = 10
+
+
+class SqsRetryQueue:
+    """See `ports.RetryQueue`."""
+
+    def __init__(self, client: SQSClient, queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def send(self, wakes: Iterable[Wake]) -> int:
+        """See `ports.RetryQueue`. Ten messages per request."""
+        unsent = 0
+        for some in batched(wakes, _ENTRIES_PER_SEND, strict=False):
+            try:
+                with translated(f"queue {self._queue_url}"):
+                    answer = self._client.send_message_batch(
+                        QueueUrl=self._queue_url,
+                        Entries=[
+                            {
+                                "Id": str(index),
+                                "MessageBody": message_body(wake.message),
+                                "DelaySeconds": wake.delay_seconds,
+                            }
+                            for index, wake in enumerate(some)
+                        ],
+                    )
+                unsent += len(answer.get("Failed", []))
+            except SyncError as error:
+                _log.warning("queue_unavailable", extra={"detail": str(error)})
+                unsent += len(some)
+        return unsent
+
+    def postpone(self, receipt: str, seconds: int) -> None:
+        """See `ports.RetryQueue`."""
+        try:
+            with translated(f"queue {self._queue_url}"):
+                self._client.change_message_visibility(
+                    QueueUrl=self._queue_url, ReceiptHandle=receipt, VisibilityTimeout=seconds
+                )
+        except SyncError as error:
+            # The queue's own visibility timeout delivers it again.
+            _log.warning("queue_unavailable", extra={"detail": str(error)})
