@@ -1,0 +1,101 @@
+"""Makes CloudFormation out of the SAM template, and a stack out of that."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+from samtranslator.metrics.metrics import Metrics
+from samtranslator.model.exceptions import InvalidDocumentException
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+from local.aws import REGION, session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_STACK_NAME: Final = "local"
+_ARTIFACT: Final = {"Bucket": "local-artifacts", "Key": "nothing.zip"}
+_CODE_PROPERTY: Final = {
+    "AWS::Serverless::Function": "CodeUri",
+    "AWS::Serverless::LayerVersion": "ContentUri",
+}
+
+# What moto's CloudFormation would pass over with a warning. A type that is new to it still warns.
+_UNKNOWN_TO_MOTO: Final = {
+    "AWS::Lambda::EventInvokeConfig",
+    "AWS::S3::BucketPolicy",
+    "AWS::Scheduler::Schedule",
+}
+
+
+class DeploymentError(Exception):
+    """The template could not be deployed; the message says which part and why."""
+
+
+def read(template: Path) -> dict[str, Any]:
+    """Parses a template. CloudFormation's short forms become long: `!Ref X` is `{"Ref": "X"}`."""
+    document: dict[str, Any] = yaml_parse(template.read_text())  # type: ignore[no-untyped-call]
+    return document
+
+
+def translate(document: dict[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Makes CloudFormation out of a parsed SAM template, as AWS does before it deploys.
+
+    Raises:
+        DeploymentError: The template is no valid SAM.
+    """
+    for resource in document["Resources"].values():
+        if code := _CODE_PROPERTY.get(resource["Type"]):
+            # SAM takes only code that was uploaded. What runs locally is the folder itself.
+            resource["Properties"][code] = dict(_ARTIFACT)
+    metrics = Metrics()
+    translator = Translator(None, Parser(), boto_session=session(), metrics=metrics)
+    try:
+        # `dict`: the template names no managed policy to look up.
+        translated: dict[str, Any] = translator.translate(document, dict(parameters), get_managed_policy_map=dict)
+    except InvalidDocumentException as error:
+        raise DeploymentError("; ".join(cause.message for cause in error.causes)) from error
+    finally:
+        # To nobody. Those that are left over would make SAM complain.
+        metrics.publish()
+    return translated
+
+
+def create_stack(
+    endpoint_url: str, translated: dict[str, Any], parameters: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Creates the stack on the AWS at `endpoint_url`, and gives its physical ids and its outputs.
+
+    Raises:
+        DeploymentError: A resource could not be created.
+    """
+    s3 = session().client("s3", endpoint_url=endpoint_url)
+    s3.create_bucket(Bucket=_ARTIFACT["Bucket"], CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket=_ARTIFACT["Bucket"], Key=_ARTIFACT["Key"])
+    client = session().client("cloudformation", endpoint_url=endpoint_url)
+    known = {key: item for key, item in translated["Resources"].items() if item["Type"] not in _UNKNOWN_TO_MOTO}
+    try:
+        client.create_stack(
+            StackName=_STACK_NAME,
+            TemplateBody=json.dumps({**translated, "Resources": known}),
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            Capabilities=["CAPABILITY_IAM"],
+        )
+    except ClientError as error:
+        raise DeploymentError(f"The stack could not be created: {error}") from error
+    except BotoCoreError as error:
+        # moto answers with a page of HTML and prints what happened.
+        raise DeploymentError("The stack could not be created, for the reason that moto printed above") from error
+    stack = client.describe_stacks(StackName=_STACK_NAME)["Stacks"][0]
+    summaries = client.list_stack_resources(StackName=_STACK_NAME)["StackResourceSummaries"]
+    resources = {item["LogicalResourceId"]: item["PhysicalResourceId"] for item in summaries}
+    for logical_id, resource in known.items():
+        # moto's CloudFormation does not look at this property.
+        if versioning := resource["Properties"].get("VersioningConfiguration"):
+            s3.put_bucket_versioning(Bucket=resources[logical_id], VersioningConfiguration=versioning)
+    return resources, {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}

@@ -1,0 +1,167 @@
+"""Deploys template.yaml on a local AWS and reads back what was deployed.
+
+Only the template says which environment, queues and mappings the functions have. Whatever runs locally asks
+the deployed stack, as an operator would ask AWS.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from local.aws import session
+from local.cloudformation import DeploymentError, create_stack, read, translate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TEMPLATE: Final = Path(__file__).parent.parent / "template.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedFunction:
+    """A function as Lambda describes it, and the folder its code comes from."""
+
+    logical_id: str
+    name: str
+    arn: str
+    handler: str
+    timeout: int
+    """Seconds."""
+    memory: int
+    """Megabytes."""
+    environment: Mapping[str, str]
+    log_group: str
+    source: Path
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedQueue:
+    """A queue as SQS describes it. Without a redrive policy the last two are None."""
+
+    logical_id: str
+    url: str
+    arn: str
+    visibility_timeout: int
+    """Seconds."""
+    dead_letter_arn: str | None
+    max_receive_count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedMapping:
+    """Which function works off which queue, and how."""
+
+    function: DeployedFunction
+    queue: DeployedQueue
+    batch_size: int
+    reports_item_failures: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The deployed stack. Functions, queues and resources go by their logical ids."""
+
+    endpoint_url: str
+    functions: Mapping[str, DeployedFunction]
+    queues: Mapping[str, DeployedQueue]
+    mappings: tuple[DeployedMapping, ...]
+    resources: Mapping[str, str]
+    """Physical ids: names of the bucket and the table, addresses of the queues."""
+    outputs: Mapping[str, str]
+
+
+def deploy(endpoint_url: str, *, parameters: Mapping[str, str], template: Path = TEMPLATE) -> Stack:
+    """Creates the stack on the local AWS at `endpoint_url`.
+
+    The functions are given the same endpoint, unless the parameter `AwsEndpointUrl` names another: inside a
+    container the same server has a different address.
+
+    Raises:
+        DeploymentError: The template is wrong, a parameter is unknown, or a resource could not be created.
+    """
+    document = read(template)
+    folders = {
+        logical_id: template.parent / resource["Properties"]["CodeUri"]
+        for logical_id, resource in document["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+    values = {"AwsEndpointUrl": endpoint_url, **parameters}
+    if unknown := values.keys() - document["Parameters"].keys():
+        raise DeploymentError(f"{template.name} has no parameter {', '.join(sorted(unknown))}")
+    translated = translate(document, values)
+    resources, outputs = create_stack(endpoint_url, translated, values)
+    functions = _functions(endpoint_url, translated, resources, folders)
+    queues = _queues(endpoint_url, translated, resources)
+    mappings = _mappings(endpoint_url, functions, queues)
+    return Stack(endpoint_url, functions, queues, mappings, resources, outputs)
+
+
+def _functions(
+    endpoint_url: str, translated: dict[str, Any], resources: Mapping[str, str], folders: Mapping[str, Path]
+) -> dict[str, DeployedFunction]:
+    client = session().client("lambda", endpoint_url=endpoint_url)
+    functions = {}
+    for logical_id, folder in folders.items():
+        deployed = client.get_function_configuration(FunctionName=resources[logical_id])
+        # moto does not keep the logging configuration.
+        group = translated["Resources"][logical_id]["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
+        functions[logical_id] = DeployedFunction(
+            logical_id=logical_id,
+            name=deployed["FunctionName"],
+            arn=deployed["FunctionArn"],
+            handler=deployed["Handler"],
+            timeout=deployed["Timeout"],
+            memory=deployed["MemorySize"],
+            environment=deployed["Environment"]["Variables"],
+            log_group=resources[group],
+            source=folder,
+        )
+    return functions
+
+
+def _queues(endpoint_url: str, translated: dict[str, Any], resources: Mapping[str, str]) -> dict[str, DeployedQueue]:
+    client = session().client("sqs", endpoint_url=endpoint_url)
+    queues = {}
+    for logical_id, resource in translated["Resources"].items():
+        if resource["Type"] != "AWS::SQS::Queue":
+            continue
+        url = resources[logical_id]
+        attributes = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        redrive = json.loads(attributes.get("RedrivePolicy", "{}"))
+        queues[logical_id] = DeployedQueue(
+            logical_id=logical_id,
+            url=url,
+            arn=attributes["QueueArn"],
+            visibility_timeout=int(attributes["VisibilityTimeout"]),
+            dead_letter_arn=redrive.get("deadLetterTargetArn"),
+            max_receive_count=redrive.get("maxReceiveCount"),
+        )
+    return queues
+
+
+def _mappings(
+    endpoint_url: str, functions: Mapping[str, DeployedFunction], queues: Mapping[str, DeployedQueue]
+) -> tuple[DeployedMapping, ...]:
+    """Reads the mappings, and keeps moto from delivering anything itself.
+
+    moto would receive each message as soon as it is sent, hand it to a container without any of our code, and
+    so use up the receive count that decides when a message goes to the dead-letter queue.
+    """
+    client = session().client("lambda", endpoint_url=endpoint_url)
+    by_arn = {function.arn: function for function in functions.values()}
+    queue_by_arn = {queue.arn: queue for queue in queues.values()}
+    mappings = []
+    for deployed in client.list_event_source_mappings()["EventSourceMappings"]:
+        client.update_event_source_mapping(UUID=deployed["UUID"], Enabled=False)
+        mappings.append(
+            DeployedMapping(
+                function=by_arn[deployed["FunctionArn"]],
+                queue=queue_by_arn[deployed["EventSourceArn"]],
+                batch_size=deployed["BatchSize"],
+                reports_item_failures="ReportBatchItemFailures" in deployed.get("FunctionResponseTypes", []),
+            )
+        )
+    return tuple(mappings)

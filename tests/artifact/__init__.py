@@ -1,0 +1,1 @@
+"""What `sam build` makes, checked as it would be uploaded."""

@@ -1,0 +1,75 @@
+"""The example events: what AWS really sends."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MANUAL: Final = {
+    "manual-empty": {},
+    "manual-connection": {"connection": "acme"},
+    "manual-dry-run": {"action": "sync", "dry_run": True},
+    "scheduler-input": {"connection": "default"},
+}
+SCHEDULED: Final = {"scheduled-rule": ("aws.events", {}), "scheduler": ("aws.scheduler", "{}")}
+QUEUED: Final = ("retry-batch", "retry-malformed")
+
+
+def event(root: Path, name: str) -> Any:
+    """Gives an example event."""
+    return json.loads((root / "events" / f"{name}.json").read_text())
+
+
+def test_every_event_is_known_here(root: Path) -> None:
+    """No example is left unchecked."""
+    names = {path.stem for path in (root / "events").glob("*.json")}
+    assert names == {*MANUAL, *SCHEDULED, *QUEUED}
+
+
+@pytest.mark.parametrize(("name", "expected"), MANUAL.items())
+def test_manual_event_is_what_a_person_types(root: Path, name: str, expected: dict[str, Any]) -> None:
+    """Manual events, and a schedule's own input, arrive as they were given."""
+    assert event(root, name) == expected
+
+
+@pytest.mark.parametrize(("name", "origin"), SCHEDULED.items())
+def test_scheduled_event_has_the_real_shape(root: Path, name: str, origin: tuple[str, Any]) -> None:
+    """A rule's detail is an object; Scheduler's, when it is given no input, is a string."""
+    scheduled = event(root, name)
+    assert scheduled["detail-type"] == "Scheduled Event"
+    assert (scheduled["source"], scheduled["detail"]) == origin
+    assert scheduled.keys() == {
+        *("version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail")
+    }
+
+
+@pytest.mark.parametrize("name", QUEUED)
+def test_queued_event_has_the_real_shape(root: Path, name: str) -> None:
+    """A record carries all that Lambda passes on, with a checksum that is true, and comes from the retry queue."""
+    records = event(root, name)["Records"]
+    assert len({record["messageId"] for record in records}) == len(records) == 2
+    for record in records:
+        assert record.keys() == {
+            *("messageId", "receiptHandle", "body", "attributes", "messageAttributes", "md5OfBody"),
+            *("eventSource", "eventSourceARN", "awsRegion"),
+        }
+        assert record["attributes"].keys() == {
+            *("ApproximateReceiveCount", "SentTimestamp", "SenderId", "ApproximateFirstReceiveTimestamp")
+        }
+        assert record["md5OfBody"] == hashlib.md5(record["body"].encode(), usedforsecurity=False).hexdigest()
+        assert record["eventSource"] == "aws:sqs"
+        assert record["eventSourceARN"].endswith("-retry")
+
+
+def test_malformed_event_has_one_good_message(root: Path) -> None:
+    """Of the broken batch the first message is fine, and the second is no JSON."""
+    good, broken = event(root, "retry-malformed")["Records"]
+    assert json.loads(good["body"]).keys() == {"version", "connection", "invoice_id", "reason"}
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(broken["body"])

@@ -1,0 +1,178 @@
+"""Permissions: what each function may do, to what, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ROLES: Final = ("SyncRole", "RetryRole")
+
+
+def arn(logical_id: str) -> dict[str, Any]:
+    """Gives what `!GetAtt X.Arn` becomes."""
+    return {"Fn::GetAtt": [logical_id, "Arn"]}
+
+
+SECRETS: Final = {
+    "Fn::Sub": "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${QontoSecretPrefix}*"
+}
+ARCHIVE_AND_CREDENTIALS: Final[dict[str, tuple[set[str], Any]]] = {
+    "WriteArchive": (
+        {"s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload"},
+        {"Fn::Sub": "${ArchiveBucket.Arn}/*"},
+    ),
+    "TellMissingObjects": ({"s3:ListBucket"}, arn("ArchiveBucket")),
+    "UseCredentials": ({"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"}, SECRETS),
+    "WriteTraces": ({"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, "*"),
+}
+LOG_ACTIONS: Final = {"logs:CreateLogStream", "logs:PutLogEvents"}
+EXPECTED: Final[dict[str, dict[str, tuple[set[str], Any]]]] = {
+    "SyncRole": {
+        **ARCHIVE_AND_CREDENTIALS,
+        "KeepState": (
+            {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
+            arn("StateTable"),
+        ),
+        "FindPending": ({"dynamodb:Query"}, {"Fn::Sub": "${StateTable.Arn}/index/pending"}),
+        "QueueRetries": ({"sqs:SendMessage"}, arn("RetryQueue")),
+        "ReportFailedRuns": ({"sqs:SendMessage"}, arn("SyncFailureQueue")),
+        "WriteLogs": (LOG_ACTIONS, arn("SyncLogGroup")),
+    },
+    "RetryRole": {
+        **ARCHIVE_AND_CREDENTIALS,
+        "KeepInvoiceState": ({"dynamodb:BatchGetItem", "dynamodb:PutItem"}, arn("StateTable")),
+        "WorkOffRetries": (
+            {
+                "sqs:ReceiveMessage",
+                "sqs:DeleteMessage",
+                "sqs:ChangeMessageVisibility",
+                "sqs:GetQueueAttributes",
+                "sqs:SendMessage",
+            },
+            arn("RetryQueue"),
+        ),
+        "WriteLogs": (LOG_ACTIONS, arn("RetryLogGroup")),
+    },
+}
+
+
+# What IAM calls the boto3 calls of each adapter, and which functions use the adapter.
+CALLS: Final = {
+    "DynamoDbCheckpoints": {"get_item": "dynamodb:GetItem", "update_item": "dynamodb:UpdateItem"},
+    "DynamoDbLedger": {
+        "batch_get_item": "dynamodb:BatchGetItem",
+        "put_item": "dynamodb:PutItem",
+        "query": "dynamodb:Query",
+    },
+    "S3Archive": {
+        "head_object": "s3:GetObject",
+        "put_object": "s3:PutObject",
+        "create_multipart_upload": "s3:PutObject",
+        "upload_part": "s3:PutObject",
+        "complete_multipart_upload": "s3:PutObject",
+        "abort_multipart_upload": "s3:AbortMultipartUpload",
+    },
+    "SecretStore": {"put_secret_value": "secretsmanager:PutSecretValue"},
+    "SqsRetryQueue": {
+        "send_message_batch": "sqs:SendMessage",
+        "change_message_visibility": "sqs:ChangeMessageVisibility",
+    },
+}
+# Checkpoints and the search for what is overdue are the hourly run's; visibility is the retry function's.
+UNUSED: Final = {
+    "SyncRole": {"sqs:ChangeMessageVisibility"},
+    "RetryRole": {"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query"},
+}
+
+
+def statements(role: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Gives every statement of a role's policies."""
+    for policy in role["Properties"].get("Policies", []):
+        yield from policy["PolicyDocument"]["Statement"]
+
+
+def listed(value: str | list[str]) -> list[str]:
+    """Gives IAM's short form, one string, as the list it stands for."""
+    return [value] if isinstance(value, str) else value
+
+
+def roles(resources: dict[str, Any]) -> dict[str, Any]:
+    """Gives all roles of the stack, SAM's own included."""
+    return {key: item for key, item in resources.items() if item["Type"] == "AWS::IAM::Role"}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_function_may_do_exactly_this(resources: dict[str, Any], role: str) -> None:
+    """Every action and every resource of a function's role is one that the code uses."""
+    found = {item["Sid"]: (set(listed(item["Action"])), item["Resource"]) for item in statements(resources[role])}
+    assert found == EXPECTED[role]
+    assert all(item["Effect"] == "Allow" for item in statements(resources[role]))
+
+
+def test_every_call_of_the_code_has_its_action_here(root: Path) -> None:
+    """The table above holds every call that an adapter makes: a new one has to be granted before it is tested."""
+    found: dict[str, set[str]] = {}
+    for path in (root / "layers/common/qonto_sync/adapters").glob("*.py"):
+        for class_ in ast.walk(ast.parse(path.read_text())):
+            if isinstance(class_, ast.ClassDef):
+                calls = set(re.findall(r"self\._client\.(\w+)\(", ast.unparse(class_)))
+                found |= {class_.name: calls} if calls else {}
+    assert found == {name: set(calls) for name, calls in CALLS.items()}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_call_of_the_code_is_granted(resources: dict[str, Any], role: str) -> None:
+    """No call that works on the local AWS, which checks no permissions, is refused by the real one."""
+    granted = {action for item in statements(resources[role]) for action in listed(item["Action"])}
+    needed = {action for calls in CALLS.values() for action in calls.values()} - UNUSED[role]
+    assert needed <= granted
+
+
+@pytest.mark.parametrize(("function", "role"), [("SyncFunction", "SyncRole"), ("RetryFunction", "RetryRole")])
+def test_function_has_its_own_role(resources: dict[str, Any], function: str, role: str) -> None:
+    """A function does not inherit the other's permissions, and only Lambda takes its role."""
+    assert resources[function]["Properties"]["Role"] == arn(role)
+    trust = resources[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert [item["Principal"] for item in trust] == [{"Service": "lambda.amazonaws.com"}]
+
+
+def test_no_role_has_a_managed_policy(resources: dict[str, Any]) -> None:
+    """Managed policies, which SAM adds by itself, are valid for the whole account."""
+    assert roles(resources).keys() == {*ROLES, "SyncFunctionScheduleRole"}
+    for name, role in roles(resources).items():
+        assert not role["Properties"].get("ManagedPolicyArns"), name
+    assert not [item for item in resources.values() if item["Type"] in {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}]
+
+
+def test_no_action_is_a_wildcard(resources: dict[str, Any]) -> None:
+    """No action stands for more than itself, and only X-Ray, which has no resources, is granted on all."""
+    for name, role in roles(resources).items():
+        for item in statements(role):
+            actions = listed(item["Action"])
+            assert not [action for action in actions if "*" in action], name
+            assert item["Resource"] != "*" or all(action.startswith("xray:") for action in actions), name
+
+
+def test_nobody_deletes(resources: dict[str, Any]) -> None:
+    """No role can delete an object, a version, or an item of the ledger."""
+    actions = [a for role in roles(resources).values() for s in statements(role) for a in listed(s["Action"])]
+    assert [action for action in actions if "Delete" in action] == ["sqs:DeleteMessage"]
+
+
+def test_retry_function_keeps_away_from_the_checkpoint(resources: dict[str, Any]) -> None:
+    """Of the state table the retry function reaches only the ledger."""
+    state = next(item for item in statements(resources["RetryRole"]) if item["Sid"] == "KeepInvoiceState")
+    assert state["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "invoice#*"}}
+
+
+def test_scheduler_may_start_one_function(resources: dict[str, Any]) -> None:
+    """The schedule's role invokes the sync function and reports what it could not deliver."""
+    found = {item["Action"]: item["Resource"] for item in statements(resources["SyncFunctionScheduleRole"])}
+    assert found == {"lambda:InvokeFunction": arn("SyncFunction"), "sqs:SendMessage": arn("SyncFailureQueue")}

@@ -1,0 +1,115 @@
+"""Storage: what outlives the stack, who sees it, and how long messages last."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+
+QUEUES: Final = ("RetryQueue", "RetryDeadLetterQueue", "SyncFailureQueue")
+FOURTEEN_DAYS: Final = 14 * 24 * 3600
+
+
+def arn(logical_id: str) -> dict[str, Any]:
+    """Gives what `!GetAtt X.Arn` becomes."""
+    return {"Fn::GetAtt": [logical_id, "Arn"]}
+
+
+@pytest.mark.parametrize("resource", ["StateTable", "ArchiveBucket", "ArchiveBucketPolicy"])
+def test_data_outlives_the_stack(resources: dict[str, Any], resource: str) -> None:
+    """Deleting the stack, or replacing the resource, leaves the archive, its protection and its state alone."""
+    assert resources[resource]["DeletionPolicy"] == "Retain"
+    assert resources[resource]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_every_stateful_resource_says_what_deleting_does(resources: dict[str, Any]) -> None:
+    """Nothing with data in it is left to CloudFormation's default."""
+    stateful = {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::Logs::LogGroup"}
+    undecided = [name for name, item in resources.items() if item["Type"] in stateful and "DeletionPolicy" not in item]
+    assert not undecided
+
+
+def test_state_table_is_protected(resources: dict[str, Any]) -> None:
+    """The ledger can be restored to any second, and cannot be deleted by accident."""
+    table = resources["StateTable"]["Properties"]
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["DeletionProtectionEnabled"] is True
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+def test_state_table_finds_what_is_pending(resources: dict[str, Any]) -> None:
+    """The key is `pk`; the index gives a connection's pending invoices, complete and in the order they are due."""
+    table = resources["StateTable"]["Properties"]
+    (index,) = table["GlobalSecondaryIndexes"]
+    types = {item["AttributeName"]: item["AttributeType"] for item in table["AttributeDefinitions"]}
+    assert table["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]
+    assert index["IndexName"] == "pending"
+    assert index["KeySchema"] == [
+        {"AttributeName": "pending_for", "KeyType": "HASH"},
+        {"AttributeName": "due_at", "KeyType": "RANGE"},
+    ]
+    assert index["Projection"] == {"ProjectionType": "ALL"}
+    assert types == {"pk": "S", "pending_for": "S", "due_at": "S"}
+
+
+def test_archive_is_private(resources: dict[str, Any]) -> None:
+    """No access list and no policy can open the bucket."""
+    bucket = resources["ArchiveBucket"]["Properties"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+
+
+def test_archive_speaks_tls_only(resources: dict[str, Any]) -> None:
+    """A request without TLS is denied, whoever sends it."""
+    policy = resources["ArchiveBucketPolicy"]["Properties"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert policy["Bucket"] == {"Ref": "ArchiveBucket"}
+    assert statement == {
+        "Sid": "DenyWithoutTls",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [arn("ArchiveBucket"), {"Fn::Sub": "${ArchiveBucket.Arn}/*"}],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def test_archive_keeps_every_version_and_no_rubbish(resources: dict[str, Any]) -> None:
+    """History stays; parts of uploads that were cut off go."""
+    bucket = resources["ArchiveBucket"]["Properties"]
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert rule.keys() == {"Id", "Status", "AbortIncompleteMultipartUpload"}
+    assert rule["Status"] == "Enabled"
+
+
+def test_message_stays_hidden_while_it_is_worked_on(resources: dict[str, Any]) -> None:
+    """The visibility timeout is six times the consumer's: AWS advises it, `sam validate` is content with less."""
+    visibility = resources["RetryQueue"]["Properties"]["VisibilityTimeout"]
+    assert visibility >= 6 * resources["RetryFunction"]["Properties"]["Timeout"]
+
+
+def test_message_has_several_attempts_before_it_is_set_aside(resources: dict[str, Any]) -> None:
+    """A message that Lambda could not hand out a few times is not yet a dead letter."""
+    redrive = resources["RetryQueue"]["Properties"]["RedrivePolicy"]
+    assert redrive["maxReceiveCount"] >= 5
+    assert redrive["deadLetterTargetArn"] == arn("RetryDeadLetterQueue")
+
+
+def test_dead_letters_come_from_the_retry_queue_alone(resources: dict[str, Any]) -> None:
+    """The allowed source, which cannot be a reference, is spelled like the retry queue's name."""
+    name = resources["RetryQueue"]["Properties"]["QueueName"]["Fn::Sub"]
+    policy = resources["RetryDeadLetterQueue"]["Properties"]["RedriveAllowPolicy"]
+    assert policy == {
+        "redrivePermission": "byQueue",
+        "sourceQueueArns": [{"Fn::Sub": f"arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{name}"}],
+    }
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_queues_are_encrypted_and_last_a_holiday(resources: dict[str, Any], queue: str) -> None:
+    """Messages are encrypted, and wait for as long as SQS lets them."""
+    properties = resources[queue]["Properties"]
+    assert properties["SqsManagedSseEnabled"] is True
+    assert properties["MessageRetentionPeriod"] == FOURTEEN_DAYS
