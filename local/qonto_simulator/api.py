@@ -1,0 +1,104 @@
+"""The read endpoints of the Business API."""
+
+import json
+import re
+from typing import Any
+
+from local.qonto_simulator.behaviour import Behaviour
+from local.qonto_simulator.files import Files
+from local.qonto_simulator.invoices import PDF
+from local.qonto_simulator.messages import JSON, RefusedError, Request, Response, new_trace_id
+from local.qonto_simulator.query import ListQuery, read_list_query, refuse_parameters
+from local.qonto_simulator.timestamps import zulu
+from local.qonto_simulator.world import World
+
+_ROUTE = re.compile(r"/v2/(?:client_invoices|(?P<kind>client_invoices|attachments)/(?P<id>[^/]+))")
+
+
+class Api:
+    """Invoices as a list and one by one, and where their files are."""
+
+    def __init__(self, world: World, files: Files, files_origin: str, behaviour: Behaviour) -> None:
+        self._world = world
+        self._files = files
+        self._files_origin = files_origin
+        self._behaviour = behaviour
+
+    def answer(self, request: Request) -> Response:
+        """Answer an authenticated request, or raise `RefusedError`."""
+        route = _ROUTE.fullmatch(request.path)
+        if route is None:
+            raise RefusedError(404, "not_found", f"no such path: {request.path}")
+        if request.method != "GET":
+            raise RefusedError(405, "method_not_allowed", f"{request.method} is not allowed here")
+        if route["id"] is None:
+            return _found(self._list(read_list_query(request.query, self._behaviour.bounds)))
+        refuse_parameters(request.query)
+        read = self._attachment if route["kind"] == "attachments" else self._invoice
+        return _found(read(route["id"]))
+
+    def _list(self, query: ListQuery) -> bytes:
+        start = (query.page - 1) * query.per_page
+        listing = self._world.listing(query.predicates, descending=query.descending, start=start, count=query.per_page)
+        total_pages = -(-listing.total // query.per_page)
+        if query.page > max(total_pages, 1) and self._behaviour.past_end == "refused":
+            raise RefusedError(422, "invalid_page", "page is past the end", "page")
+        meta = self._meta(query, listing.total, total_pages)
+        documents = b",".join(listing.documents)
+        return b'{"client_invoices":[' + documents + b'],"meta":' + json.dumps(meta).encode() + b"}"
+
+    def _meta(self, query: ListQuery, total: int, total_pages: int) -> dict[str, Any]:
+        meta: dict[str, Any] = {
+            "current_page": query.page,
+            "next_page": query.page + 1 if query.page < total_pages else None,
+            "prev_page": query.page - 1 if query.page > 1 else None,
+            "total_pages": total_pages,
+            "total_count": total,
+            "per_page": query.per_page,
+        }
+        match self._behaviour.meta:
+            case "without_next_page":
+                del meta["next_page"]
+            case "next_page_zero":
+                meta["next_page"] = meta["next_page"] or 0
+            case "previous_page":
+                meta["previous_page"] = meta.pop("prev_page")
+            case "documented":
+                pass
+        return meta
+
+    def _invoice(self, invoice_id: str) -> bytes:
+        try:
+            return b'{"client_invoice":' + self._world.document(invoice_id) + b"}"
+        except KeyError:
+            raise RefusedError(404, "not_found", "client invoice not found") from None
+
+    def _attachment(self, attachment_id: str) -> bytes:
+        try:
+            attachment = self._world.attachment(attachment_id)
+        except KeyError:
+            raise RefusedError(404, "not_found", "attachment not found") from None
+        size, _ = self._world.size_and_etag(attachment)
+        path = self._files.presigned_path(attachment, self._world.now())
+        served = {
+            "id": attachment.id,
+            "created_at": zulu(attachment.created_at),
+            "file_name": attachment.file_name,
+            # a string, as live
+            "file_size": str(size),
+            "file_content_type": attachment.content_type,
+            "url": f"{self._files_origin}{path}",
+            "probative_attachment": {
+                "status": "pending" if attachment.content_type == PDF else "unavailable",
+                "file_name": None,
+                "file_content_type": None,
+                "file_size": None,
+                "url": None,
+            },
+        }
+        # Qonto writes `&` as \u0026: a client that reads the URL out of the raw text gets it wrong.
+        return json.dumps({"attachment": served}).replace("&", "\\u0026").encode()
+
+
+def _found(body: bytes) -> Response:
+    return Response(200, body, JSON, (("X-Tyk-Trace-Id", new_trace_id()),))

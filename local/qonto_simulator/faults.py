@@ -1,0 +1,159 @@
+"""What goes wrong on purpose: at random, or for the next requests that match."""
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+from threading import Lock
+from typing import Literal
+
+from local.qonto_simulator.messages import Request
+
+type OriginName = Literal["api", "files"]
+
+
+class FaultKind(StrEnum):
+    """Everything that can go wrong with one request."""
+
+    UNAUTHORIZED = "401"
+    FORBIDDEN = "403"
+    MISSING_SCOPE = "403_scope"
+    THROTTLED = "429"
+    INTERNAL_ERROR = "500"
+    BAD_GATEWAY = "502"
+    UNAVAILABLE = "503"
+    GATEWAY_TIMEOUT = "504"
+    RESET = "reset"
+    TRUNCATED = "truncated"
+    WRONG_LENGTH = "wrong_length"
+    HTML = "html_200"
+    MALFORMED_JSON = "malformed_json"
+    SLOW = "slow"
+
+
+_SERVER_ERRORS = {
+    FaultKind.INTERNAL_ERROR,
+    FaultKind.BAD_GATEWAY,
+    FaultKind.UNAVAILABLE,
+    FaultKind.GATEWAY_TIMEOUT,
+    FaultKind.RESET,
+    FaultKind.TRUNCATED,
+    FaultKind.HTML,
+    FaultKind.SLOW,
+}
+_RANDOM: dict[OriginName, set[FaultKind]] = {
+    "api": _SERVER_ERRORS | {FaultKind.THROTTLED, FaultKind.MALFORMED_JSON},
+    "files": _SERVER_ERRORS | {FaultKind.FORBIDDEN, FaultKind.WRONG_LENGTH},
+}
+_POSSIBLE: dict[OriginName, set[FaultKind]] = {
+    "api": _RANDOM["api"] | {FaultKind.UNAUTHORIZED, FaultKind.FORBIDDEN, FaultKind.MISSING_SCOPE},
+    "files": _RANDOM["files"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that goes wrong with one request."""
+
+    kind: FaultKind
+    retry_after: int | None = None
+    delay: float = 0.0
+
+
+@dataclass(slots=True)
+class _Rule:
+    fault: Fault
+    pattern: re.Pattern[str]
+    skip: int
+    times: int
+
+
+class Faults:
+    """Decides which requests fail and how, and counts what fired.
+
+    Random faults depend on the seed, the path and how often that path was asked, never on the order of
+    threads. `rate` is the share of all requests on both origins.
+    """
+
+    def __init__(
+        self,
+        *,
+        rate: float = 0.0,
+        seed: int = 0,
+        kinds: set[FaultKind] | None = None,
+        retry_after: int | None = None,
+        delay: float = 0.2,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.rate = rate
+        self.fired: Counter[FaultKind] = Counter()
+        self._seed = seed
+        self._kinds = set(FaultKind) if kinds is None else kinds
+        self._retry_after = retry_after
+        self._delay = delay
+        self._sleep = sleep
+        self._lock = Lock()
+        self._rules: list[_Rule] = []
+        self._asked: Counter[str] = Counter()
+
+    def install(
+        self,
+        kind: FaultKind | str,
+        path: str = "/",
+        *,
+        times: int = 1,
+        skip: int = 0,
+        retry_after: int | None = None,
+        delay: float | None = None,
+    ) -> None:
+        """Let the next requests fail whose target (path and query) starts with this regular expression.
+
+        The first `skip` of them pass. Requests that the kind cannot happen to pass too, uncounted.
+        """
+        fault = Fault(FaultKind(kind), retry_after, self._delay if delay is None else delay)
+        with self._lock:
+            self._rules.append(_Rule(fault, re.compile(path), skip, times))
+
+    def clear(self) -> None:
+        """Remove all installed faults and stop the random ones."""
+        with self._lock:
+            self._rules.clear()
+            self.rate = 0.0
+
+    def draw(self, origin: OriginName, request: Request) -> Fault | None:
+        """Return what goes wrong with this request, usually nothing."""
+        with self._lock:
+            fault = self._installed(origin, request) or self._random(origin, request)
+            if fault is not None:
+                self.fired[fault.kind] += 1
+            return fault
+
+    def wait(self, fault: Fault) -> None:
+        """Let a slow answer take its time."""
+        self._sleep(fault.delay)
+
+    def _installed(self, origin: OriginName, request: Request) -> Fault | None:
+        for rule in self._rules:
+            if rule.fault.kind not in _POSSIBLE[origin] or not rule.pattern.match(request.target):
+                continue
+            if rule.skip:
+                rule.skip -= 1
+                continue
+            rule.times -= 1
+            if not rule.times:
+                self._rules.remove(rule)
+            return rule.fault
+        return None
+
+    def _random(self, origin: OriginName, request: Request) -> Fault | None:
+        if not self.rate:
+            return None
+        self._asked[request.path] += 1
+        rng = Random(f"{self._seed}:{request.path}:{self._asked[request.path]}")
+        kinds = sorted(self._kinds & _RANDOM[origin])
+        if rng.random() >= self.rate or not kinds:
+            return None
+        return Fault(rng.choice(kinds), self._retry_after, self._delay)

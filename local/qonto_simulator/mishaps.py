@@ -1,0 +1,70 @@
+"""What a fault looks like on the wire."""
+
+import dataclasses
+from collections.abc import Callable
+
+from local.qonto_simulator.faults import Fault, FaultKind, OriginName
+from local.qonto_simulator.files import s3_error
+from local.qonto_simulator.messages import HTML, RefusedError, Response, json_response, new_trace_id
+
+_BAD_GATEWAY = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+_ONELOGIN = b"""<!DOCTYPE html>
+<html lang="en">
+<head><title>OneLogin</title><meta charset="utf-8"></head>
+<body><div id="login"><h1>Sign in</h1><form action="https://qonto.onelogin.com/login" method="post">
+<input name="username" placeholder="Username"><button>Continue</button></form></div></body>
+</html>
+"""
+_MESSAGES = {
+    FaultKind.UNAUTHORIZED: (401, "unauthorized", "Invalid credentials"),
+    FaultKind.MISSING_SCOPE: (403, "forbidden", "missing required oauth scope"),
+    FaultKind.THROTTLED: (429, "too_many_requests", "Rate limit exceeded"),
+    FaultKind.INTERNAL_ERROR: (500, "internal_server_error", "Internal server error"),
+    FaultKind.UNAVAILABLE: (503, "service_unavailable", "Service unavailable"),
+    FaultKind.GATEWAY_TIMEOUT: (504, "gateway_timeout", "Gateway timeout"),
+}
+_S3_MESSAGES = {
+    FaultKind.FORBIDDEN: (403, "AccessDenied", "Request has expired"),
+    FaultKind.INTERNAL_ERROR: (500, "InternalError", "We encountered an internal error. Please try again."),
+    FaultKind.UNAVAILABLE: (503, "SlowDown", "Please reduce your request rate."),
+    FaultKind.GATEWAY_TIMEOUT: (504, "RequestTimeout", "The request timed out."),
+}
+
+
+def login_page() -> Response:
+    """Return the sign-in page that stands before the sandbox, with status 200."""
+    return Response(200, _ONELOGIN, HTML)
+
+
+def spoiled(fault: Fault, origin: OriginName, answer: Callable[[], Response]) -> Response | None:
+    """Return what comes instead of the answer; None when the connection just breaks."""
+    match fault.kind:
+        case FaultKind.RESET:
+            return None
+        case FaultKind.SLOW:
+            return answer()
+        case FaultKind.TRUNCATED:
+            response = answer()
+            return dataclasses.replace(response, cut_after=len(response.body) // 2)
+        case FaultKind.MALFORMED_JSON | FaultKind.WRONG_LENGTH:
+            # Complete as HTTP goes: only who looks at the content can tell.
+            response = answer()
+            return dataclasses.replace(response, body=response.body[: len(response.body) // 2])
+        case _:
+            return _error(fault, origin)
+
+
+def _error(fault: Fault, origin: OriginName) -> Response:
+    match fault.kind:
+        case FaultKind.HTML:
+            return login_page()
+        case FaultKind.BAD_GATEWAY:
+            return Response(502, _BAD_GATEWAY, HTML)
+        case _ if origin == "files":
+            return s3_error(*_S3_MESSAGES[fault.kind])
+        case FaultKind.FORBIDDEN:
+            # Gated by plan or role: another shape than the envelope, as live.
+            return json_response(403, {"message": "Forbidden", "trace_id": new_trace_id()})
+        case _:
+            wait = () if fault.retry_after is None else (("Retry-After", str(fault.retry_after)),)
+            return RefusedError(*_MESSAGES[fault.kind]).response(*wait)

@@ -1,0 +1,180 @@
+"""The organization behind the API: all its invoices and files, driven by a clock.
+
+The same seed, start and clock readings give the same world, byte for byte, in any process: nothing happens
+because somebody looked, and what became due since the last look happens in order, at its own time.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from threading import RLock
+from typing import Any
+
+from local.qonto_simulator.activity import HOUR, Activity
+from local.qonto_simulator.composition import awkward_upload, compose
+from local.qonto_simulator.documents import Documents
+from local.qonto_simulator.history import History
+from local.qonto_simulator.invoices import Attachment, Upload, identifier
+from local.qonto_simulator.lifecycle import PDF_DELAY, Lifecycle
+from local.qonto_simulator.store import Predicate, Store
+from local.qonto_simulator.timeline import Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Some of the matching invoices as JSON texts, and how many match in all."""
+
+    documents: list[bytes]
+    total: int
+
+
+class World:
+    """A Qonto organization in memory, safe to use from several threads.
+
+    `with_updated_at=False` leaves that field out of the documents; `plain_files` makes tiny files at once
+    instead of drawing invoices. Unknown and deleted ids raise `KeyError`; what Qonto would refuse raises `ValueError`.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        started_at: datetime,
+        clock: Callable[[], datetime],
+        invoices: int = 240,
+        activity: int = 12,
+        *,
+        with_updated_at: bool = True,
+        plain_files: bool = False,
+    ) -> None:
+        self.seed = seed
+        self.started_at = started_at.astimezone(UTC)
+        self._clock = clock
+        self._lock = RLock()
+        self._store = Store(with_updated_at=with_updated_at)
+        self._timeline = Timeline()
+        self._lifecycle = Lifecycle(self._store, self._timeline)
+        self._activity = Activity(seed, activity, self._store, self._timeline, self._lifecycle)
+        self._documents = Documents(plain=plain_files)
+        self._next_hour = 0
+        self._created = 0
+        History(seed, self.started_at, self._store, self._timeline, self._lifecycle).plan(invoices)
+
+    def now(self) -> datetime:
+        """Return the time of the world, in UTC."""
+        return self._clock().astimezone(UTC)
+
+    def create(
+        self,
+        *,
+        draft: bool = False,
+        upload: Upload | None = None,
+        imported: bool = False,
+        pdf_after: timedelta | None = PDF_DELAY,
+        **fields: Any,
+    ) -> str:
+        """Add an invoice now and return its id; fields replace those made up.
+
+        `pdf_after=None` means that there never is a PDF. An imported invoice brings its file with it.
+        """
+        with self._present() as now:
+            self._created += 1
+            invoice_id = identifier(self.seed, "created", self._created)
+            rng = Random(invoice_id)
+            imported = imported or upload is not None
+            body = compose(rng, now, draft=draft, imported=imported) | fields
+            if imported:
+                body["number"] = body["number"] or f"{now.year}/{self._created:04d}"
+                upload = upload or awkward_upload(rng)
+            self._lifecycle.create(now, invoice_id, body, upload=upload, pdf_after=pdf_after)
+            return invoice_id
+
+    def edit(self, invoice_id: str, /, touch: bool = True, **fields: Any) -> None:  # noqa: FBT001, FBT002 - its name says it
+        """Change fields now, with a new `updated_at` unless untouched.
+
+        A touched invoice whose paper changed (due date, terms, lines) has a new PDF ten seconds later.
+        """
+        with self._present() as now:
+            self._lifecycle.edit(now, invoice_id, fields, touch=touch)
+
+    def finalize(self, invoice_id: str) -> None:
+        """Finalize a draft now; for ten seconds more the draft's PDF is served."""
+        with self._present() as now:
+            self._lifecycle.finalize(now, invoice_id)
+
+    def delete(self, invoice_id: str) -> None:
+        """Delete a draft now."""
+        with self._present():
+            self._lifecycle.delete(invoice_id)
+
+    def regenerate_pdf(self, invoice_id: str, *, touch: bool = False) -> None:
+        """Print the file again now, with other bytes under the same attachment id."""
+        with self._present() as now:
+            self._lifecycle.print_file(now, invoice_id, touch=touch)
+
+    def document(self, invoice_id: str) -> bytes:
+        """Return the exact JSON text of the invoice object, as every endpoint serves it now."""
+        with self._present():
+            return self._store.document(invoice_id)
+
+    def listing(self, predicates: Iterable[Predicate], *, descending: bool, start: int, count: int) -> Listing:
+        """Return one page of the matching invoices, all of it read at one moment."""
+        with self._present():
+            ids = self._store.select(predicates)
+            if descending:
+                ids.reverse()
+            return Listing([self._store.document(each) for each in ids[start : start + count]], len(ids))
+
+    def attachment(self, attachment_id: str) -> Attachment:
+        """Return the current edition of the file, without making its content."""
+        with self._present():
+            return self._store.attachments[attachment_id]
+
+    def file(self, attachment_id: str) -> bytes:
+        """Return the exact content of the file, as the file host serves it now."""
+        return self._documents.content(self.attachment(attachment_id))
+
+    def size_and_etag(self, attachment: Attachment) -> tuple[int, str]:
+        """Return what the API and the file host tell of an edition besides its content."""
+        return self._documents.size_and_etag(attachment)
+
+    def content(self, attachment: Attachment) -> bytes:
+        """Return the content of an edition, which may have been replaced since."""
+        return self._documents.content(attachment)
+
+    def invoice_ids(self) -> list[str]:
+        """Return the ids of all invoices, imported ones too, oldest first."""
+        with self._present():
+            return self._store.select(())
+
+    def attachment_ids(self) -> list[str]:
+        """Return the ids of all files that are there now."""
+        with self._present():
+            return list(self._store.attachments)
+
+    def deleted_ids(self) -> list[str]:
+        """Return the ids of deleted drafts, in the order of deletion."""
+        with self._present():
+            return list(self._store.deleted)
+
+    @contextmanager
+    def _present(self) -> Iterator[datetime]:
+        """Hold the world still, at a moment when everything due has happened."""
+        with self._lock:
+            now = self.now()
+            self._catch_up(now)
+            yield now
+
+    def _catch_up(self, now: datetime) -> None:
+        while True:
+            due = self._timeline.next_at()
+            # An hour is planned when it begins, not when somebody looks: equal moments then have one order only.
+            hour_starts_at = self.started_at + self._next_hour * HOUR
+            if hour_starts_at <= (now if due is None else min(now, due)):
+                self._activity.plan_hour(self._next_hour, hour_starts_at)
+                self._next_hour += 1
+            elif due is not None and due <= now:
+                self._timeline.do_next()
+            else:
+                return

@@ -1,0 +1,1 @@
+"""Pure parts, and the use cases on fakes."""
