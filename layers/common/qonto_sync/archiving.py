@@ -77,14 +77,16 @@ class InvoiceArchiver:
 
     def _guarded(self, invoice_id: InvoiceId, status: str | None, attempt: Callable[[], Outcome]) -> Outcome:
         try:
-            return attempt()
+            outcome = attempt()
         except ItemError as error:
             failure = error
         except (ValueError, TypeError, LookupError, ArithmeticError) as error:
             # One invoice that the code cannot cope with must not hold up all the others.
             _log.exception("invoice_unexpected_error", extra={"invoice_id": invoice_id})
             failure = Retriable(f"unexpected {type(error).__name__}")
-        return Outcome(self._record(invoice_id, status, failure), failure=failure)
+        else:
+            return _logged(outcome)
+        return _logged(Outcome(self._record(invoice_id, status, failure), failure=failure))
 
     def _archive(self, invoice: Invoice, row: LedgerRow | None) -> Outcome:
         seen: dict[str, StoredObject | None] = {}
@@ -212,3 +214,15 @@ class InvoiceArchiver:
             except Conflict:
                 continue
         raise failure
+
+
+def _logged(outcome: Outcome) -> Outcome:
+    pending = outcome.row.pending
+    facts = {"connection": outcome.row.connection, "invoice_id": outcome.row.invoice_id}
+    if outcome.failure:
+        _log.warning("invoice_failed", extra={**facts, "detail": str(outcome.failure)})
+    elif pending:
+        _log.info("invoice_pending", extra={**facts, "reason": pending.reason.value})
+    else:
+        _log.debug("invoice_archived", extra=facts)
+    return outcome

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DEFAULT_CONNECTION = "default"
-_SCHEDULE_SOURCES = frozenset({"aws.events", "aws.scheduler"})
-_KEYS = frozenset({"connection", "action", "dry_run"})
-_ACTIONS = frozenset({"sync"})
+# Tuples, since anything can come in, and a set cannot be asked for what has no hash.
+_SCHEDULE_SOURCES = ("aws.events", "aws.scheduler")
+_KEYS = ("action", "connection", "dry_run")
+_ACTIONS = ("sync",)
 _MESSAGE_VERSION = 1
 
 
@@ -38,7 +39,7 @@ def parse_sync_event(event: Any) -> SyncRequest:
         raise InvalidEvent(f"The event is a {type(event).__name__}, but must be an object such as {{}}")
     if event.get("source") in _SCHEDULE_SOURCES and "detail-type" in event:
         return SyncRequest(ConnectionName(_DEFAULT_CONNECTION))
-    unknown = sorted(str(key) for key in event.keys() - _KEYS)
+    unknown = sorted(str(key) for key in event if key not in _KEYS)
     if unknown:
         raise InvalidEvent(f"The event has the unknown key {unknown[0]!r}; known are {_listed(_KEYS)}")
     action = event.get("action", "sync")

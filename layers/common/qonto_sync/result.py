@@ -72,7 +72,6 @@ class Tally:
         else:
             self.settling += row.pending is not None
             self.unchanged += 1
-            self.files_unchanged += row.file is not None
 
     def add_reading(self, reading: Reading) -> None:
         """Counts a certified slice."""

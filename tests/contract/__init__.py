@@ -1,0 +1,1 @@
+"""Each fake and its real adapter: the same cases over both."""

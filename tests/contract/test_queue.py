@@ -1,0 +1,92 @@
+"""`ports.RetryQueue`: the fake, and SQS (moto)."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from local.aws import session
+from qonto_sync.adapters.sqs_retries import SqsRetryQueue
+from qonto_sync.model import InvoiceId, PendingReason, RetryMessage
+from qonto_sync.ports import Wake
+from tests.fakes import CONNECTION, InMemoryQueue
+
+
+def wake(number: int, delay: int = 0) -> Wake:
+    """A message for an invoice of this number."""
+    return Wake(RetryMessage(CONNECTION, InvoiceId(f"i{number}"), PendingReason.FAILED), delay)
+
+
+class Queue:
+    """A real queue on moto."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        self.client: Any = session().client("sqs", endpoint_url=endpoint_url)
+        self.url: str = self.client.create_queue(QueueName=f"queue-{uuid.uuid4().hex}")["QueueUrl"]
+
+    def receive(self) -> list[Any]:
+        received = self.client.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10, VisibilityTimeout=60)
+        return list(received.get("Messages", []))
+
+    def count(self, kind: str = "") -> int:
+        name = f"ApproximateNumberOfMessages{kind}"
+        return int(self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=[name])["Attributes"][name])
+
+
+@pytest.fixture
+def queue(aws: str) -> Queue:
+    """An empty queue."""
+    return Queue(aws)
+
+
+def test_the_fake_sends_all_or_nothing() -> None:
+    """It counts like the real one."""
+    fake = InMemoryQueue()
+    assert fake.send([wake(1), wake(2)]) == 0
+    fake.broken = True
+    assert fake.send([wake(3)]) == 1
+    assert [sent.message.invoice_id for sent in fake.sent] == ["i1", "i2"]
+
+
+def test_sends_any_number(queue: Queue) -> None:
+    """Ten per request."""
+    assert SqsRetryQueue(queue.client, queue.url).send(wake(number) for number in range(23)) == 0
+    assert queue.count() == 23
+
+
+def test_a_message_is_ids_and_a_reason(queue: Queue) -> None:
+    """As documented; never a URL, never content."""
+    SqsRetryQueue(queue.client, queue.url).send([wake(1)])
+    assert json.loads(queue.receive()[0]["Body"]) == {
+        "version": 1,
+        "connection": "default",
+        "invoice_id": "i1",
+        "reason": "failed",
+    }
+
+
+def test_a_delayed_message_waits(queue: Queue) -> None:
+    """Up to the 15 minutes that SQS allows."""
+    SqsRetryQueue(queue.client, queue.url).send([wake(1, delay=900)])
+    assert queue.receive() == []
+    assert queue.count("Delayed") == 1
+
+
+def test_a_postponed_message_comes_again(queue: Queue) -> None:
+    """After zero seconds: at once."""
+    retries = SqsRetryQueue(queue.client, queue.url)
+    retries.send([wake(1)])
+    receipt = queue.receive()[0]["ReceiptHandle"]
+    assert queue.receive() == []
+    retries.postpone(receipt, 0)
+    assert len(queue.receive()) == 1
+
+
+def test_what_cannot_be_sent_is_counted(queue: Queue) -> None:
+    """No error: the ledger has it, and a later run wakes it."""
+    lost = SqsRetryQueue(queue.client, f"{queue.url}-gone")
+    assert lost.send([wake(1), wake(2)]) == 2
+    lost.postpone("no receipt", 1)

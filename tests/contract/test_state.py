@@ -1,0 +1,262 @@
+"""`ports.Ledger` and `ports.Checkpoints`: the fakes, and DynamoDB (moto)."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.aws import session
+from qonto_sync.adapters.dynamodb_state import DynamoDbCheckpoints, DynamoDbLedger
+from qonto_sync.errors import Misconfigured, Retriable, RowChanged, Superseded
+from qonto_sync.model import (
+    AttachmentId,
+    Checkpoint,
+    ConnectionName,
+    ETag,
+    InvoiceId,
+    LedgerRow,
+    Pending,
+    PendingReason,
+    Revision,
+    RunId,
+    Sha256,
+    StoredFile,
+    StoredObject,
+)
+from tests.fakes import CONNECTION, START, InMemoryCheckpoints, InMemoryLedger, ManualClock
+
+if TYPE_CHECKING:
+    from qonto_sync.ports import Checkpoints, Ledger
+
+ACME = ConnectionName("acme")
+A, B = InvoiceId("a"), InvoiceId("b")
+FULL = LedgerRow(
+    CONNECTION,
+    A,
+    revision=Revision(START, START + timedelta(microseconds=7)),
+    digest=Sha256("d" * 64),
+    status="paid",
+    document=StoredObject("k/invoice.json", ETag('"e"'), Sha256("s" * 64), 10),
+    file=StoredFile(AttachmentId("f"), StoredObject("k/f.pdf", ETag('"g"'), Sha256("t" * 64), 20), '"h"'),
+    pending=Pending(PendingReason.FAILED, START, START + timedelta(minutes=1), 2, "503"),
+    deleted_at_source=START,
+)
+
+
+class Table:
+    """A real table on moto, with the template's keys."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        self.client: Any = session().client("dynamodb", endpoint_url=endpoint_url)
+        self.name = f"table-{uuid.uuid4().hex}"
+        self.client.create_table(
+            TableName=self.name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "pending_for", "due_at")
+            ],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "pending",
+                    "KeySchema": [
+                        {"AttributeName": "pending_for", "KeyType": "HASH"},
+                        {"AttributeName": "due_at", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
+        )
+
+    def ledger(self) -> DynamoDbLedger:
+        return DynamoDbLedger(self.client, self.name, ManualClock(), lambda: 0.5)
+
+    def checkpoints(self) -> DynamoDbCheckpoints:
+        return DynamoDbCheckpoints(self.client, self.name, ManualClock())
+
+
+@pytest.fixture
+def table(aws: str) -> Table:
+    """An empty table."""
+    return Table(aws)
+
+
+@pytest.fixture(params=["fake", "dynamodb"])
+def ledger(request: pytest.FixtureRequest) -> Ledger:
+    """Each implementation in turn."""
+    return InMemoryLedger() if request.param == "fake" else request.getfixturevalue("table").ledger()
+
+
+@pytest.fixture(params=["fake", "dynamodb"])
+def checkpoints(request: pytest.FixtureRequest) -> Checkpoints:
+    """Each implementation in turn."""
+    return InMemoryCheckpoints() if request.param == "fake" else request.getfixturevalue("table").checkpoints()
+
+
+@pytest.mark.parametrize("row", [FULL, LedgerRow(CONNECTION, A)], ids=["full", "bare"])
+def test_a_row_is_read_as_it_was_written(ledger: Ledger, row: LedgerRow) -> None:
+    """Every field, to the microsecond where versions are ordered by it."""
+    written = ledger.write(row)
+    assert written == replace(row, version=1)
+    assert ledger.rows(CONNECTION, [A, B]) == {A: written}
+
+
+def test_a_write_replaces_the_version_it_was_made_from(ledger: Ledger) -> None:
+    """And what is no longer pending is no longer in the index."""
+    first = ledger.write(FULL)
+    second = ledger.write(replace(first, pending=None))
+    assert second.version == 2
+    assert ledger.rows(CONNECTION, [A])[A].pending is None
+    assert list(ledger.overdue(CONNECTION, START + timedelta(days=1))) == []
+
+
+def test_a_writer_who_read_an_older_version_fails(ledger: Ledger) -> None:
+    """Whether it read an older row or none."""
+    first = ledger.write(FULL)
+    second = ledger.write(replace(first, status="canceled"))
+    for stale in (FULL, first):
+        with pytest.raises(RowChanged):
+            ledger.write(replace(stale, status="lost"))
+    assert ledger.rows(CONNECTION, [A])[A] == second
+
+
+def test_a_row_that_does_not_exist_cannot_be_replaced(ledger: Ledger) -> None:
+    """A version that nobody wrote."""
+    with pytest.raises(RowChanged):
+        ledger.write(replace(FULL, version=3))
+
+
+def test_many_rows_at_once(ledger: Ledger) -> None:
+    """More than one request can carry, duplicates included."""
+    ids = [InvoiceId(f"{number}") for number in range(230)]
+    for id_ in ids[::2]:
+        ledger.write(LedgerRow(CONNECTION, id_))
+    assert set(ledger.rows(CONNECTION, [*ids, *ids])) == set(ids[::2])
+    assert ledger.rows(CONNECTION, []) == {}
+
+
+def test_connections_do_not_share_rows(ledger: Ledger) -> None:
+    """The same invoice id in two organizations is two rows."""
+    ledger.write(FULL)
+    assert ledger.rows(ACME, [A]) == {}
+    assert list(ledger.overdue(ACME, START + timedelta(days=1))) == []
+
+
+def test_overdue_rows_come_oldest_first(ledger: Ledger) -> None:
+    """Those due by the given time, of this connection, with their reasons."""
+    for number, reason in ((2, PendingReason.SETTLING), (1, PendingReason.FAILED), (3, PendingReason.REJECTED)):
+        pending = Pending(reason, START, START + timedelta(minutes=number), 1, "why")
+        ledger.write(LedgerRow(CONNECTION, InvoiceId(f"i{number}"), pending=pending))
+    assert list(ledger.overdue(CONNECTION, START + timedelta(minutes=2))) == [
+        ("i1", PendingReason.FAILED),
+        ("i2", PendingReason.SETTLING),
+    ]
+
+
+def test_the_first_commit_is_version_one(checkpoints: Checkpoints) -> None:
+    """Before it there is no checkpoint."""
+    assert checkpoints.read(CONNECTION) is None
+    first = Checkpoint(START, 1, RunId("r"))
+    checkpoints.commit(CONNECTION, first)
+    assert checkpoints.read(CONNECTION) == first
+    assert checkpoints.read(ACME) is None
+
+
+def test_only_one_of_two_runs_commits(checkpoints: Checkpoints) -> None:
+    """The first commit and any later one."""
+    for version in (1, 2):
+        checkpoints.commit(CONNECTION, Checkpoint(START, version, RunId("winner")))
+        with pytest.raises(Superseded):
+            checkpoints.commit(CONNECTION, Checkpoint(START, version, RunId("loser")))
+    with pytest.raises(Superseded):
+        checkpoints.commit(CONNECTION, Checkpoint(START, 7, RunId("loser")))
+    assert checkpoints.read(CONNECTION) == Checkpoint(START, 2, RunId("winner"))
+
+
+def test_a_commit_of_our_own_whose_answer_was_lost_is_a_success(checkpoints: Checkpoints) -> None:
+    """The SDK sends it again and meets its own echo."""
+    commit = Checkpoint(START, 1, RunId("r"))
+    checkpoints.commit(CONNECTION, commit)
+    checkpoints.commit(CONNECTION, commit)
+    assert checkpoints.read(CONNECTION) == commit
+
+
+def test_a_row_of_our_own_whose_answer_was_lost_is_a_success(table: Table) -> None:
+    """The write reached DynamoDB, its answer did not, and the SDK's second try fails its condition."""
+    ledger = table.ledger()
+    put_item = table.client.put_item
+
+    def twice(**request: Any) -> Any:
+        put_item(**request)
+        return put_item(**request)
+
+    table.client.put_item = twice
+    assert ledger.write(FULL).version == 1
+    assert ledger.rows(CONNECTION, [A])[A].version == 1
+
+
+def test_unprocessed_keys_are_read_again(table: Table) -> None:
+    """A throttled DynamoDB answers a part; the rest is asked for, and in the end an error."""
+    ledger = table.ledger()
+    ledger.write(FULL)
+    batch_get_item = table.client.batch_get_item
+    answers = iter([None, "nothing"])
+
+    def throttled(**request: Any) -> Any:
+        if next(answers, None) is None:
+            return batch_get_item(**request)
+        return {"Responses": {}, "UnprocessedKeys": request["RequestItems"]}
+
+    answers = iter(["nothing", "nothing", None])
+    table.client.batch_get_item = throttled
+    assert set(ledger.rows(CONNECTION, [A])) == {A}
+    answers = iter(["nothing"] * 99)
+    with pytest.raises(Retriable, match="unprocessed"):
+        ledger.rows(CONNECTION, [A])
+
+
+def test_a_missing_table_is_a_misconfiguration(table: Table) -> None:
+    """It is named."""
+    checkpoints = DynamoDbCheckpoints(table.client, "nowhere", ManualClock())
+    with pytest.raises(Misconfigured, match="table nowhere: AWS answered ResourceNotFoundException to GetItem"):
+        checkpoints.read(CONNECTION)
+
+
+def test_the_checkpoint_item_is_as_documented(table: Table) -> None:
+    """Others read it: a person, an alarm, a test."""
+    table.checkpoints().commit(CONNECTION, Checkpoint(START, 1, RunId("r")))
+    item = table.client.get_item(TableName=table.name, Key={"pk": {"S": "checkpoint#default"}})["Item"]
+    assert item == {
+        "pk": {"S": "checkpoint#default"},
+        "synced_until": {"S": "2026-03-01T12:00:00Z"},
+        "version": {"N": "1"},
+        "run_id": {"S": "r"},
+        "updated_at": {"S": "2026-03-01T12:00:00Z"},
+    }
+
+
+def test_the_index_is_sparse(table: Table) -> None:
+    """Only a pending row carries the index's attributes."""
+    table.ledger().write(replace(FULL, pending=None))
+    table.ledger().write(replace(FULL, invoice_id=B))
+    rows = [
+        table.client.get_item(TableName=table.name, Key={"pk": {"S": f"invoice#default#{i}"}})["Item"] for i in "ab"
+    ]
+    assert [("pending_for" in row, "due_at" in row) for row in rows] == [(False, False), (True, True)]
+    assert rows[1]["due_at"] == {"S": "2026-03-01T12:01:00Z"}
+
+
+def test_the_first_error_of_a_write_is_told(table: Table) -> None:
+    """What is no failed condition is not taken for one."""
+
+    def broken(**_: Any) -> Any:
+        raise ClientError({"Error": {"Code": "InternalServerError"}}, "PutItem")
+
+    table.client.put_item = broken
+    with pytest.raises(Retriable, match="InternalServerError"):
+        table.ledger().write(FULL)

@@ -1,0 +1,315 @@
+"""In-memory stand-ins for the ports. `tests/contract` holds each one to the real adapter."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, override
+
+from qonto_sync.errors import NotFound, ObjectChanged, Retriable, RowChanged, Superseded
+from qonto_sync.model import (
+    Attachment,
+    ConnectionName,
+    ETag,
+    FileKind,
+    Invoice,
+    InvoiceId,
+    InvoicePage,
+    Sha256,
+    StoredObject,
+)
+from qonto_sync.times import from_text, to_precise_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from qonto_sync.model import (
+        AttachmentId,
+        Checkpoint,
+        LedgerRow,
+        PendingReason,
+    )
+    from qonto_sync.ports import Download, Wake
+    from qonto_sync.window import Window
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+CONNECTION = ConnectionName("default")
+
+
+class ManualClock:
+    """Stands still until it is told, or slept on."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self._now = start
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._now.timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.advance(seconds=seconds)
+
+    def advance(self, **units: float) -> None:
+        self._now += timedelta(**units)
+
+
+@dataclass
+class CountedDeadline:
+    """Is reached after a number of looks."""
+
+    looks: float = float("inf")
+
+    def remaining(self) -> float:
+        self.looks -= 1
+        return 1_000 if self.looks >= 0 else 0
+
+
+class InlineExecutor(Executor):
+    """Runs each call at once, in the thread that submits it."""
+
+    @override
+    def submit[**P, T](self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the future
+            future.set_exception(error)
+        return future
+
+
+@dataclass
+class FakeFile:
+    """A file at the source."""
+
+    content: bytes
+    name: str = "invoice.pdf"
+
+
+class FakeQonto:
+    """One organization in memory: `ports.InvoiceSource` and `ports.AttachmentFiles` in one.
+
+    `before_page` is called before each page is answered, `fail_next` makes the next calls of a kind raise.
+    """
+
+    def __init__(self, clock: ManualClock, *, per_page: int = 100) -> None:
+        self._clock = clock
+        self._per_page = per_page
+        self.invoices: dict[str, dict[str, Any]] = {}
+        self.files: dict[str, FakeFile] = {}
+        self.skew = timedelta(0)
+        self.pages_read: list[int] = []
+        self.calls: list[str] = []
+        self.before_page: Callable[[int], None] = lambda _: None
+        self._failures: dict[str, list[Exception]] = {}
+
+    def put(self, invoice_id: str, *, attachment_id: str | None = "", **fields: Any) -> None:
+        """Creates or edits an invoice, now; with a PDF of its own unless another attachment is named, or None."""
+        now = to_precise_text(self._clock.now())
+        if attachment_id == "":
+            attachment_id = f"file-{invoice_id}"
+            self.files.setdefault(attachment_id, FakeFile(b"%PDF-1.7 " + invoice_id.encode()))
+        before = self.invoices.get(invoice_id, {"id": invoice_id, "status": "unpaid", "created_at": now})
+        self.invoices[invoice_id] = {**before, "updated_at": now, "attachment_id": attachment_id, **fields}
+
+    def fail_next(self, call: str, *errors: Exception) -> None:
+        """The next calls of this kind (`page`, `invoice`, `attachment`, `open`) raise these."""
+        self._failures.setdefault(call, []).extend(errors)
+
+    def document(self, invoice_id: str) -> bytes:
+        return json.dumps(self.invoices[invoice_id]).encode()
+
+    def page(self, window: Window, number: int) -> InvoicePage:
+        self._called("page")
+        self.before_page(number)
+        self.pages_read.append(number)
+        start, end = window.filter_bounds
+        found = sorted(
+            (fields for fields in self.invoices.values() if start <= _at(fields["updated_at"]) <= end),
+            key=lambda fields: (_at(fields["created_at"]), fields["id"]),
+        )
+        first = (number - 1) * self._per_page
+        rows = tuple(self._invoice(fields["id"]) for fields in found[first : first + self._per_page])
+        return InvoicePage(number, rows, len(found), -(-len(found) // self._per_page), self.skew)
+
+    def invoice(self, invoice_id: InvoiceId) -> Invoice:
+        self._called("invoice")
+        return self._invoice(invoice_id)
+
+    def attachment(self, attachment_id: AttachmentId) -> Attachment:
+        self._called("attachment")
+        file = self.files.get(attachment_id)
+        if file is None:
+            raise Retriable("the attachment is not there (404)")
+        return Attachment(attachment_id, f"https://files.example/{attachment_id}?secret", file.name, len(file.content))
+
+    @contextmanager
+    def open(self, attachment: Attachment, if_none_match: str | None) -> Iterator[FakeDownload | None]:
+        self._called("open")
+        download = FakeDownload(self.files[attachment.id].content)
+        yield None if download.etag == if_none_match else download
+
+    def _invoice(self, invoice_id: str) -> Invoice:
+        if invoice_id not in self.invoices:
+            raise NotFound("Qonto answered 404 for the invoice")
+        return Invoice.of(self.invoices[invoice_id], self.document(invoice_id), self._clock.now())
+
+    def _called(self, call: str) -> None:
+        self.calls.append(call)
+        if self._failures.get(call):
+            raise self._failures[call].pop(0)
+
+
+class FakeDownload:
+    """A file on its way. Its content is what was asked for, whole and well."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.etag: str | None = f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
+        self.kind = FileKind.PDF
+
+    def parts(self, size: int) -> Iterator[bytes]:
+        for first in range(0, len(self._content), size):
+            yield self._content[first : first + size]
+
+
+@dataclass(frozen=True)
+class FakeObject:
+    """An object in the bucket."""
+
+    content: bytes
+    etag: ETag
+    headers: tuple[str, str | None]
+
+
+@dataclass
+class InMemoryArchive:
+    """`ports.Archive`, with all versions kept. `before_put` is called before each write."""
+
+    versions: dict[str, list[FakeObject]] = field(default_factory=dict)
+    before_put: Callable[[str], None] = lambda _: None
+
+    def content(self, key: str) -> bytes:
+        return self.versions[key][-1].content
+
+    def put_document(
+        self, key: str, document: bytes, *, file_name: str | None, over: StoredObject | None
+    ) -> StoredObject:
+        return self._put(key, document, ("application/json", file_name), over)
+
+    def put_file(
+        self, key: str, download: Download, *, file_name: str | None, over: StoredObject | None
+    ) -> StoredObject:
+        content = b"".join(download.parts(8 * 1024 * 1024))
+        return self._put(key, content, (download.kind.content_type, file_name), over)
+
+    def head(self, key: str) -> StoredObject | None:
+        return _stored(key, self.versions[key][-1]) if key in self.versions else None
+
+    def _put(
+        self, key: str, content: bytes, headers: tuple[str, str | None], over: StoredObject | None
+    ) -> StoredObject:
+        self.before_put(key)
+        if over and over.sha256 == hashlib.sha256(content).hexdigest():
+            return over
+        there = self.head(key)
+        if (there.etag if there else None) != (over.etag if over else None):
+            if there and there.sha256 == hashlib.sha256(content).hexdigest():
+                return there
+            raise ObjectChanged(f"{key} is not what the ledger knows")
+        etag = ETag(f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"')
+        written = FakeObject(content, etag, headers)
+        self.versions.setdefault(key, []).append(written)
+        return _stored(key, written)
+
+
+def _stored(key: str, found: FakeObject) -> StoredObject:
+    return StoredObject(key, found.etag, Sha256(hashlib.sha256(found.content).hexdigest()), len(found.content))
+
+
+@dataclass
+class InMemoryLedger:
+    """`ports.Ledger`. `before_write` is called before each write."""
+
+    saved: dict[tuple[ConnectionName, InvoiceId], LedgerRow] = field(default_factory=dict)
+    before_write: Callable[[LedgerRow], None] = lambda _: None
+    reads: int = 0
+
+    def rows(self, connection: ConnectionName, invoice_ids: Sequence[InvoiceId]) -> Mapping[InvoiceId, LedgerRow]:
+        self.reads += 1
+        return {id_: self.saved[connection, id_] for id_ in invoice_ids if (connection, id_) in self.saved}
+
+    def write(self, row: LedgerRow) -> LedgerRow:
+        self.before_write(row)
+        key = (row.connection, row.invoice_id)
+        if (self.saved[key].version if key in self.saved else 0) != row.version:
+            raise RowChanged("another writer changed the ledger row")
+        self.saved[key] = replace(row, version=row.version + 1)
+        return self.saved[key]
+
+    def overdue(self, connection: ConnectionName, before: datetime) -> Iterator[tuple[InvoiceId, PendingReason]]:
+        pending = [
+            (row.pending.due_at, row.invoice_id, row.pending.reason)
+            for row in self.saved.values()
+            if row.connection == connection and row.pending and row.pending.due_at <= before
+        ]
+        for _, invoice_id, reason in sorted(pending):
+            yield invoice_id, reason
+
+    def row(self, invoice_id: str) -> LedgerRow:
+        """The row of the default connection."""
+        return self.saved[CONNECTION, InvoiceId(invoice_id)]
+
+
+@dataclass
+class InMemoryCheckpoints:
+    """`ports.Checkpoints`. `before_commit` is called before each commit."""
+
+    saved: dict[ConnectionName, Checkpoint] = field(default_factory=dict)
+    history: list[Checkpoint] = field(default_factory=list)
+    before_commit: Callable[[], None] = lambda: None
+
+    def read(self, connection: ConnectionName) -> Checkpoint | None:
+        return self.saved.get(connection)
+
+    def commit(self, connection: ConnectionName, checkpoint: Checkpoint) -> None:
+        self.before_commit()
+        found = self.saved.get(connection)
+        if (found.version if found else 0) != checkpoint.version - 1:
+            if found == checkpoint:
+                return
+            raise Superseded(f"another run committed the checkpoint of {connection!r}")
+        self.saved[connection] = checkpoint
+        self.history.append(checkpoint)
+
+
+@dataclass
+class InMemoryQueue:
+    """`ports.RetryQueue`. While it is `broken`, nothing can be sent."""
+
+    sent: list[Wake] = field(default_factory=list)
+    postponed: dict[str, int] = field(default_factory=dict)
+    broken: bool = False
+
+    def send(self, wakes: Iterable[Wake]) -> int:
+        wakes = list(wakes)
+        if self.broken:
+            return len(wakes)
+        self.sent += wakes
+        return 0
+
+    def postpone(self, receipt: str, seconds: int) -> None:
+        self.postponed[receipt] = seconds
+
+
+def _at(text: str) -> datetime:
+    instant = from_text(text)
+    assert instant is not None
+    return instant

@@ -1,0 +1,115 @@
+"""The use cases on fakes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from qonto_sync.archiving import InvoiceArchiver
+from qonto_sync.model import InvoiceId, RunId
+from qonto_sync.result import Requests
+from qonto_sync.retry import InvoiceRetry
+from qonto_sync.sync import SyncPolicy, SyncRun
+from tests.fakes import (
+    CONNECTION,
+    START,
+    CountedDeadline,
+    FakeQonto,
+    InlineExecutor,
+    InMemoryArchive,
+    InMemoryCheckpoints,
+    InMemoryLedger,
+    InMemoryQueue,
+    ManualClock,
+)
+
+if TYPE_CHECKING:
+    from qonto_sync.result import SyncResult
+
+
+@dataclass
+class World:
+    """Everything that a use case touches, and the use cases themselves."""
+
+    clock: ManualClock = field(default_factory=ManualClock)
+    archive: InMemoryArchive = field(default_factory=InMemoryArchive)
+    ledger: InMemoryLedger = field(default_factory=InMemoryLedger)
+    checkpoints: InMemoryCheckpoints = field(default_factory=InMemoryCheckpoints)
+    queue: InMemoryQueue = field(default_factory=InMemoryQueue)
+    deadline: CountedDeadline = field(default_factory=CountedDeadline)
+    policy: SyncPolicy = field(
+        default_factory=lambda: SyncPolicy(
+            initial_sync_from=START - timedelta(days=30),
+            overlap=timedelta(minutes=10),
+            lag=timedelta(seconds=60),
+            pages_per_slice=20,
+            in_flight=4,
+        )
+    )
+    qonto: FakeQonto = field(init=False)
+    archiver: InvoiceArchiver = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.qonto = FakeQonto(self.clock, per_page=3)
+        self.archiver = InvoiceArchiver(
+            CONNECTION,
+            source=self.qonto,
+            files=self.qonto,
+            archive=self.archive,
+            ledger=self.ledger,
+            clock=self.clock,
+            random=lambda: 0.5,
+        )
+
+    def run(self, run_id: str = "run", *, dry_run: bool = False) -> SyncRun:
+        """A run that starts now."""
+        return SyncRun(
+            CONNECTION,
+            RunId(run_id),
+            policy=self.policy,
+            source=self.qonto,
+            ledger=self.ledger,
+            checkpoints=self.checkpoints,
+            archiver=self.archiver,
+            queue=self.queue,
+            executor=InlineExecutor(),
+            clock=self.clock,
+            deadline=self.deadline,
+            requests=Requests(),
+            dry_run=dry_run,
+        )
+
+    def sync(self, *, dry_run: bool = False) -> SyncResult:
+        """A whole run, ten minutes later, so that all that was put before is in its window and settled."""
+        self.clock.advance(minutes=10)
+        return self.run(dry_run=dry_run).execute()
+
+    def retry(self) -> InvoiceRetry:
+        """The worker."""
+        return InvoiceRetry(archiver=self.archiver, ledger=self.ledger, queue=self.queue, clock=self.clock)
+
+    def archived(self, invoice_id: str) -> tuple[bytes, bytes | None]:
+        """The JSON and the file that the ledger points to."""
+        row = self.ledger.row(invoice_id)
+        assert row.document
+        return (
+            self.archive.content(row.document.key),
+            self.archive.content(row.file.object.key) if row.file else None,
+        )
+
+    def source(self, invoice_id: str) -> tuple[bytes, bytes | None]:
+        """The JSON and the file at the source."""
+        fields = self.qonto.invoices[InvoiceId(invoice_id)]
+        return (
+            self.qonto.document(invoice_id),
+            self.qonto.files[fields["attachment_id"]].content if fields["attachment_id"] else None,
+        )
+
+
+@pytest.fixture
+def world() -> World:
+    """A world without invoices."""
+    return World()

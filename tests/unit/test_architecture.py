@@ -1,0 +1,79 @@
+"""Arrows point inward."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "layers" / "common" / "qonto_sync"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+EDGE = {"bootstrap", "observability"}
+PURE = {"model", "errors", "ports", "settings", "keys", "window", "times", "schedule", "events", "result"}
+USE_CASES = {"sync", "archiving", "retry", "concurrency", "clock"}
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, those for type checking included."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{name.name}" for name in node.names} | {node.module}
+    return found
+
+
+def test_every_module_has_its_place() -> None:
+    """A new module is put into one of the rings, on purpose."""
+    assert {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"} == PURE | USE_CASES | EDGE
+
+
+@pytest.mark.parametrize("name", sorted(PURE | USE_CASES))
+def test_the_core_uses_the_standard_library_only(name: str) -> None:
+    """No boto3, no urllib3, no Powertools; and no adapter."""
+    for module in imports(PACKAGE / f"{name}.py"):
+        top = module.split(".")[0]
+        assert top == "qonto_sync" or top in sys.stdlib_module_names, f"{name} imports {module}"
+        assert not module.startswith("qonto_sync.adapters"), f"{name} imports {module}"
+
+
+@pytest.mark.parametrize("name", sorted(PURE))
+def test_pure_modules_know_no_use_case(name: str) -> None:
+    """What they compute, use cases act on; the result may name an outcome's type."""
+    allowed = {"qonto_sync.archiving"} if name == "result" else set()
+    reached = {f"qonto_sync.{use_case}" for use_case in USE_CASES} & imports(PACKAGE / f"{name}.py")
+    assert reached <= allowed
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_handlers_know_the_wiring(path: Path) -> None:
+    """Nobody inside imports `bootstrap`, and nobody else reads the environment."""
+    if path.stem == "bootstrap":
+        return
+    assert not any(module.startswith("qonto_sync.bootstrap") for module in imports(path))
+    assert "environ" not in path.read_text().replace("environment", "")
+
+
+def test_adapters_do_not_know_the_use_cases() -> None:
+    """They translate, and decide nothing."""
+    for path in (PACKAGE / "adapters").glob("*.py"):
+        reached = imports(path) & {f"qonto_sync.{name}" for name in ("sync", "archiving", "retry", "schedule")}
+        assert not reached, f"{path.name} imports {reached}"
+
+
+@pytest.mark.parametrize("function", sorted((ROOT / "functions").rglob("*.py")), ids=lambda path: path.parent.name)
+def test_handlers_only_translate(function: Path) -> None:
+    """Event in, one use case, result out, in at most ten lines."""
+    assert not any(module.startswith("qonto_sync.adapters") for module in imports(function))
+    handlers = [
+        node
+        for node in ast.walk(ast.parse(function.read_text()))
+        if isinstance(node, ast.FunctionDef) and node.name == "lambda_handler"
+    ]
+    assert [sum(len(ast.unparse(line).splitlines()) for line in handler.body[1:]) <= 10 for handler in handlers] == [
+        True
+    ]

@@ -1,0 +1,286 @@
+"""One invoice, from the source into the archive and the ledger."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from qonto_sync.errors import AccessDenied, Fatal, ObjectChanged, Permanent, Retriable, RowChanged
+from qonto_sync.model import InvoiceId, PendingReason
+from tests.fakes import CONNECTION, START, FakeFile
+
+if TYPE_CHECKING:
+    from qonto_sync.archiving import Outcome
+    from qonto_sync.model import LedgerRow
+    from tests.unit.conftest import World
+
+A = InvoiceId("a")
+
+
+def archive(world: World) -> Outcome:
+    """As the hourly run does it: the invoice first, then its row, then the work."""
+    invoice = world.qonto.invoice(A)
+    return world.archiver.archive(invoice, world.ledger.rows(CONNECTION, [A]).get(A))
+
+
+def put_long_ago(world: World, **fields: str | None) -> None:
+    """An invoice whose last change is settled."""
+    world.qonto.put("a", **fields)
+    world.clock.advance(hours=1)
+
+
+def test_archives_json_and_file(world: World) -> None:
+    """Both lie under the invoice's folder, byte for byte, and the row says so."""
+    put_long_ago(world)
+    outcome = archive(world)
+    assert world.archived("a") == world.source("a")
+    assert sorted(world.archive.versions) == [
+        "default/client_invoices/2026/03/a/file-a.pdf",
+        "default/client_invoices/2026/03/a/invoice.json",
+    ]
+    assert (outcome.document_written, outcome.file_written, outcome.row.pending) == (True, True, None)
+
+
+def test_an_unchanged_file_is_not_written_again(world: World) -> None:
+    """An edit that leaves the PDF alone costs one new JSON version and a 304."""
+    put_long_ago(world)
+    archive(world)
+    put_long_ago(world, status="paid")
+    outcome = archive(world)
+    assert (outcome.document_written, outcome.file_written, outcome.file_unchanged) == (True, False, True)
+    assert [len(versions) for versions in world.archive.versions.values()] == [2, 1]
+
+
+def test_a_file_regenerated_under_the_same_id_is_archived(world: World) -> None:
+    """A known attachment id is no reason to skip."""
+    put_long_ago(world)
+    archive(world)
+    world.qonto.files["file-a"] = FakeFile(b"%PDF-1.7 final")
+    put_long_ago(world)
+    archive(world)
+    assert world.archived("a") == world.source("a")
+
+
+def test_draft_without_attachment_settles(world: World) -> None:
+    """A draft may have no PDF; nothing is pending."""
+    put_long_ago(world, attachment_id=None, status="draft")
+    assert archive(world).row.pending is None
+
+
+def test_missing_attachment_is_awaited_for_ever(world: World) -> None:
+    """15 s, 1 min, 10 min, 1 h, 6 h, then daily; never forgotten."""
+    put_long_ago(world, attachment_id=None)
+    waits = []
+    for _ in range(8):
+        row = archive(world).row
+        assert row.pending
+        assert row.pending.reason is PendingReason.AWAITING_ATTACHMENT
+        waits.append((row.pending.due_at - world.clock.now()).total_seconds())
+        world.clock.advance(days=1)
+    assert waits == [15, 60, 600, 3_600, 21_600, 86_400, 86_400, 86_400]
+    assert world.archived("a")[0] == world.source("a")[0]
+
+
+def test_a_fresh_change_is_looked_at_once_more(world: World) -> None:
+    """Less than two minutes after a change the PDF may not be final: archived now, and again when settled."""
+    world.qonto.put("a")
+    row = archive(world).row
+    assert row.pending
+    assert row.pending.reason is PendingReason.SETTLING
+    world.qonto.files["file-a"] = FakeFile(b"%PDF-1.7 final")
+    world.clock.advance(seconds=120)
+    assert world.archiver.refresh(A).row.pending is None
+    assert world.archived("a") == world.source("a")
+
+
+def test_an_early_look_does_not_settle(world: World) -> None:
+    """A duplicate message that comes too early changes neither the due time nor the state."""
+    world.qonto.put("a")
+    first = archive(world).row.pending
+    world.clock.advance(seconds=30)
+    assert world.archiver.refresh(A).row.pending == first
+
+
+def test_a_clock_ahead_at_the_source_does_not_settle_for_ever(world: World) -> None:
+    """One look at the due time ends it, even if the change lies in the future."""
+    world.qonto.put("a", updated_at="2999-01-01T00:00:00Z")
+    assert archive(world).row.pending
+    world.clock.advance(minutes=3)
+    assert world.archiver.refresh(A).row.pending is None
+
+
+def test_a_failed_download_keeps_the_json_and_waits(world: World) -> None:
+    """The JSON is archived and the row points to it; the invoice is pending with a due time."""
+    put_long_ago(world)
+    world.qonto.fail_next("open", Retriable("the file host answered 503"))
+    outcome = archive(world)
+    assert isinstance(outcome.failure, Retriable)
+    assert outcome.row.pending
+    assert outcome.row.pending.reason is PendingReason.FAILED
+    assert outcome.row.pending.detail == "the file host answered 503"
+    assert world.archived("a") == (world.source("a")[0], None)
+    assert world.archiver.refresh(A).row.pending is None
+    assert world.archived("a") == world.source("a")
+
+
+def test_failures_back_off(world: World) -> None:
+    """Exponentially, up to a cap, counted in the ledger."""
+    put_long_ago(world)
+    waits = []
+    for _ in range(8):
+        world.qonto.fail_next("open", Retriable("503"))
+        row = archive(world).row
+        assert row.pending
+        waits.append((row.pending.due_at - world.clock.now()).total_seconds())
+    assert waits == [15, 30, 60, 120, 240, 450, 450, 450]
+
+
+def test_what_qonto_rejects_is_looked_at_daily(world: World) -> None:
+    """A permanent failure is pending too: with a long interval, never forgotten."""
+    put_long_ago(world)
+    world.qonto.fail_next("attachment", Permanent("Qonto answered 422"))
+    row = archive(world).row
+    assert row.pending
+    assert row.pending.reason is PendingReason.REJECTED
+    assert row.pending.due_at - world.clock.now() == timedelta(days=1)
+
+
+def test_fatal_errors_stop_the_run(world: World) -> None:
+    """Bad credentials concern every invoice, so nothing is recorded against this one."""
+    put_long_ago(world)
+    world.qonto.fail_next("attachment", AccessDenied("no scope"))
+    with pytest.raises(Fatal):
+        archive(world)
+    assert not world.ledger.saved
+
+
+def test_a_bug_costs_one_invoice_not_the_run(world: World) -> None:
+    """An error that nobody foresaw makes the invoice pending."""
+    put_long_ago(world)
+    world.qonto.fail_next("attachment", KeyError("surprise"))
+    assert isinstance(archive(world).failure, Retriable)
+    assert world.ledger.row("a").pending
+
+
+def test_an_unwritable_ledger_is_an_error(world: World) -> None:
+    """Not even pending can be recorded: the run must not go on as if it were."""
+    put_long_ago(world)
+
+    def broken(_: LedgerRow) -> None:
+        raise Retriable("table: AWS answered InternalServerError")
+
+    world.ledger.before_write = broken
+    with pytest.raises(Retriable):
+        archive(world)
+
+
+def test_an_older_version_is_not_written(world: World) -> None:
+    """A run that listed an invoice before another one archived its edit changes nothing."""
+    put_long_ago(world)
+    old = world.qonto.invoice(A)
+    put_long_ago(world, status="paid")
+    archive(world)
+    world.archiver.archive(old, world.ledger.row("a"))
+    assert world.archived("a") == world.source("a")
+    assert len(world.archive.versions["default/client_invoices/2026/03/a/invoice.json"]) == 1
+
+
+def test_a_stale_writer_starts_over_with_the_newest(world: World) -> None:
+    """Between its reading of the ledger and its write another writer was faster: 412, then afresh."""
+    put_long_ago(world)
+    old, no_row = world.qonto.invoice(A), None
+    put_long_ago(world, status="paid")
+    world.qonto.files["file-a"] = FakeFile(b"%PDF-1.7 paid")
+    archive(world)
+    outcome = world.archiver.archive(old, no_row)
+    assert world.archived("a") == world.source("a")
+    assert outcome.row == world.ledger.row("a")
+
+
+def test_a_crash_before_the_row_leaves_no_second_version(world: World) -> None:
+    """What a crashed run wrote to S3 is found and taken over."""
+    put_long_ago(world)
+
+    def crash(_: LedgerRow) -> None:
+        raise KeyboardInterrupt
+
+    world.ledger.before_write = crash
+    with pytest.raises(KeyboardInterrupt):
+        archive(world)
+    world.ledger.before_write = lambda _: None
+    assert archive(world).row.pending is None
+    assert world.archived("a") == world.source("a")
+    assert {len(versions) for versions in world.archive.versions.values()} == {1}
+
+
+def test_endless_conflicts_end_as_pending(world: World) -> None:
+    """Three attempts, then the queue."""
+    put_long_ago(world)
+
+    def conflict(_: str) -> None:
+        raise ObjectChanged("changed again")
+
+    world.archive.before_put = conflict
+    assert isinstance(archive(world).failure, Retriable)
+    assert world.ledger.row("a").pending
+    assert world.qonto.calls.count("invoice") == 3
+
+
+def test_a_lost_race_for_the_row_is_run_again(world: World) -> None:
+    """The row moved after our writes: read all of it again."""
+    put_long_ago(world)
+    raced: list[LedgerRow] = []
+
+    def once(row: LedgerRow) -> None:
+        if not raced:
+            raced.append(row)
+            raise RowChanged("another writer changed the ledger row")
+
+    world.ledger.before_write = once
+    assert archive(world).row.pending is None
+    assert world.archived("a") == world.source("a")
+
+
+def test_a_deleted_draft_keeps_its_archive(world: World) -> None:
+    """404 for a draft: the row says so, the objects stay, nothing is pending any more."""
+    world.qonto.put("a", status="draft")
+    assert archive(world).row.pending
+    del world.qonto.invoices["a"]
+    row = world.archiver.refresh(A).row
+    assert (row.deleted_at_source, row.pending) == (START, None)
+    assert len(world.archive.versions) == 2
+
+
+def test_a_404_for_a_final_invoice_is_not_believed(world: World) -> None:
+    """Only drafts can be deleted: anything else stays pending."""
+    world.qonto.put("a")
+    archive(world)
+    del world.qonto.invoices["a"]
+    row = world.archiver.refresh(A).row
+    assert row.deleted_at_source is None
+    assert row.pending
+    assert row.pending.reason is PendingReason.REJECTED
+
+
+def test_an_invoice_that_comes_back_is_archived_again(world: World) -> None:
+    """`deleted_at_source` is no end."""
+    world.qonto.put("a", status="draft")
+    archive(world)
+    fields = world.qonto.invoices.pop("a")
+    world.archiver.refresh(A)
+    world.qonto.invoices["a"] = fields
+    assert archive(world).row.deleted_at_source is None
+
+
+def test_an_invoice_keeps_its_place(world: World) -> None:
+    """Even a creation date that changes at the source does not move it: one place for ever."""
+    put_long_ago(world)
+    archive(world)
+    put_long_ago(world, created_at=None)
+    archive(world)
+    assert sorted(world.archive.versions) == [
+        "default/client_invoices/2026/03/a/file-a.pdf",
+        "default/client_invoices/2026/03/a/invoice.json",
+    ]

@@ -1,0 +1,78 @@
+"""What is read out of an invoice."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from qonto_sync.model import Attachment, AttachmentId, ConnectionName, Invoice, LedgerRow, Revision
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def test_facts_are_read_leniently() -> None:
+    """Unknown, missing and wrong-typed fields are no error: the document is kept as it is."""
+    fields: dict[str, Any] = {"id": "a", "status": 7, "number": None, "attachment_id": {}, "items": None, "new": [1.10]}
+    invoice = Invoice.of(fields, b"as received", NOW)
+    assert (invoice.status, invoice.number, invoice.attachment_id, invoice.changed_at) == (None, None, None, None)
+    assert invoice.document == b"as received"
+
+
+@pytest.mark.parametrize("bad", [{}, {"id": None}, {"id": 7}, {"id": ""}, {"id": "x" * 201}])
+def test_an_invoice_needs_an_id(bad: dict[str, Any]) -> None:
+    """Without one there is nothing to file it under."""
+    with pytest.raises(ValueError, match="an invoice id is a text"):
+        Invoice.of(bad, b"", NOW)
+
+
+def test_the_digest_is_of_the_content_not_of_its_spelling() -> None:
+    """The list and the single invoice may order keys differently."""
+    one = Invoice.of({"id": "a", "b": 1}, b'{"id":"a","b":1}', NOW)
+    other = Invoice.of({"b": 1, "id": "a"}, b'{ "b": 1, "id": "a" }', NOW + timedelta(hours=1))
+    assert one.digest == other.digest
+
+
+def test_revisions_go_by_updated_at_then_by_the_request() -> None:
+    """Of two answers about the same second the later one is the newer."""
+    second = {"id": "a", "updated_at": "2026-02-01T00:00:00Z"}
+    early = Invoice.of(second, b"", NOW)
+    late = Invoice.of(second, b"", NOW + timedelta(seconds=1))
+    edited = Invoice.of({"id": "a", "updated_at": "2026-02-01T00:00:01Z"}, b"", NOW - timedelta(days=1))
+    assert early.revision < late.revision < edited.revision
+
+
+def test_without_updated_at_the_request_decides() -> None:
+    """A later answer is at least as new."""
+    assert Invoice.of({"id": "a"}, b"", NOW).revision == Revision(NOW, NOW)
+
+
+def test_the_latest_change_counts() -> None:
+    """Finalizing regenerates the PDF, whether or not it sets `updated_at`."""
+    invoice = Invoice.of(
+        {
+            "id": "a",
+            "created_at": "2026-01-01T00:00:00Z",
+            "updated_at": "2026-01-02T00:00:00.5Z",
+            "finalized_at": "2026-01-03T01:00:00+01:00",
+        },
+        b"",
+        NOW,
+    )
+    assert invoice.changed_at == datetime(2026, 1, 3, tzinfo=UTC)
+
+
+def test_a_deleted_row_holds_nothing() -> None:
+    """An invoice that comes back is archived again."""
+    invoice = Invoice.of({"id": "a"}, b"", NOW)
+    row = LedgerRow(ConnectionName("default"), invoice.id, digest=invoice.digest)
+    assert row.holds(invoice)
+    assert not LedgerRow(ConnectionName("default"), invoice.id, digest=invoice.digest, deleted_at_source=NOW).holds(
+        invoice
+    )
+
+
+def test_an_attachment_never_shows_its_url() -> None:
+    """The URL is a credential, and whatever is printed ends up in a log."""
+    assert "secret" not in repr(Attachment(AttachmentId("a"), "https://files/x?secret", "n.pdf", 1))

@@ -1,0 +1,167 @@
+"""The retry worker, on fakes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from qonto_sync.errors import CredentialsRefused, Fatal, InvalidEvent, Retriable, SyncError
+from qonto_sync.events import message_body
+from qonto_sync.model import ConnectionName, InvoiceId, PendingReason, RetryMessage
+from qonto_sync.retry import RetryBatch
+from tests.fakes import CONNECTION, CountedDeadline
+
+if TYPE_CHECKING:
+    from qonto_sync.retry import InvoiceRetry
+    from tests.unit.conftest import World
+
+
+def message(
+    invoice_id: str, reason: PendingReason = PendingReason.FAILED, connection: str = CONNECTION
+) -> RetryMessage:
+    """A message of the default connection, unless another is named."""
+    return RetryMessage(ConnectionName(connection), InvoiceId(invoice_id), reason)
+
+
+def batch(world: World, deadline: CountedDeadline | None = None) -> RetryBatch:
+    """A batch whose messages all concern this world."""
+
+    def connect(_: ConnectionName) -> InvoiceRetry:
+        return world.retry()
+
+    return RetryBatch(connect, queue=world.queue, deadline=deadline or CountedDeadline(), random=lambda: 0.5)
+
+
+def failed_invoice(world: World, invoice_id: str = "a") -> None:
+    """An invoice whose file could not be downloaded by the hourly run."""
+    world.qonto.put(invoice_id)
+    world.qonto.fail_next("open", Retriable("503"))
+    world.sync()
+    world.queue.sent.clear()
+
+
+def test_a_message_finishes_what_failed(world: World) -> None:
+    """The invoice is fetched by id, archived, and no longer pending."""
+    failed_invoice(world)
+    world.retry().look_again(message("a"))
+    assert world.archived("a") == world.source("a")
+    assert world.ledger.row("a").pending is None
+
+
+def test_a_message_for_a_settled_invoice_asks_nobody(world: World) -> None:
+    """A duplicate costs one look into the ledger."""
+    failed_invoice(world)
+    world.retry().look_again(message("a"))
+    world.qonto.calls.clear()
+    world.retry().look_again(message("a"))
+    assert world.qonto.calls == []
+
+
+def test_a_webhook_always_looks(world: World) -> None:
+    """It tells of a change that the ledger does not know."""
+    world.qonto.put("a")
+    world.sync()
+    world.qonto.put("a", status="paid")
+    world.retry().look_again(message("a", PendingReason.WEBHOOK))
+    assert world.archived("a") == world.source("a")
+
+
+def test_an_unknown_invoice_is_archived(world: World) -> None:
+    """A message may come before the ledger has a row."""
+    world.qonto.put("a")
+    world.retry().look_again(message("a"))
+    assert world.archived("a") == world.source("a")
+
+
+def test_what_is_awaited_is_looked_at_later(world: World) -> None:
+    """Still no PDF is no failure: this message is done, the next one comes when the next look is due."""
+    world.qonto.put("a", attachment_id=None)
+    world.sync()
+    world.queue.sent.clear()
+    world.clock.advance(seconds=15)
+    world.retry().look_again(message("a"))
+    assert [wake.delay_seconds for wake in world.queue.sent] == [60]
+
+
+def test_a_look_far_ahead_is_left_to_the_hourly_run(world: World) -> None:
+    """SQS holds a message back for 15 minutes at most."""
+    world.qonto.put("a", attachment_id=None)
+    world.sync()
+    for _ in range(3):
+        world.queue.sent.clear()
+        world.retry().look_again(message("a"))
+    assert world.queue.sent == []
+    world.clock.advance(hours=2)
+    assert world.sync().tally.woken == 1
+
+
+def test_a_failure_is_delivered_again_later_each_time(world: World) -> None:
+    """The visibility timeout grows with the receive count; the ledger row stays pending."""
+    failed_invoice(world)
+    for count in (1, 2, 3, 9):
+        world.qonto.fail_next("open", Retriable("503"))
+        with pytest.raises(Retriable):
+            batch(world).process(message_body(message("a")), receipt=f"r{count}", receive_count=count)
+    assert world.queue.postponed == {"r1": 15, "r2": 30, "r3": 60, "r9": 450}
+    assert world.ledger.row("a").pending
+
+
+def test_a_rejected_invoice_is_no_failure_of_the_message(world: World) -> None:
+    """Nothing that we do helps: the ledger looks again daily, SQS need not count it down to the DLQ."""
+    failed_invoice(world)
+    del world.qonto.invoices["a"]
+    batch(world).process(message_body(message("a")), receipt="r", receive_count=1)
+    pending = world.ledger.row("a").pending
+    assert pending
+    assert pending.reason is PendingReason.REJECTED
+    assert world.queue.postponed == {}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{",
+        "[]",
+        '{"version": 2, "connection": "default", "invoice_id": "a", "reason": "failed"}',
+        '{"version": 1, "connection": "../x", "invoice_id": "a", "reason": "failed"}',
+        '{"version": 1, "connection": "default", "invoice_id": 7, "reason": "failed"}',
+        '{"version": 1, "connection": "default", "invoice_id": "a", "reason": "why not"}',
+    ],
+)
+def test_a_malformed_message_fails_alone(world: World, body: str) -> None:
+    """It is left to redrive; its neighbours are handled."""
+    failed_invoice(world)
+    worker = batch(world)
+    with pytest.raises(InvalidEvent):
+        worker.process(body, receipt="bad", receive_count=1)
+    worker.process(message_body(message("a")), receipt="good", receive_count=1)
+    assert world.ledger.row("a").pending is None
+
+
+def test_refused_credentials_stop_their_connection_only(world: World) -> None:
+    """After the first 401 no further request is made with them; another connection's messages go on."""
+    failed_invoice(world)
+    connected: list[str] = []
+
+    def connect(connection: ConnectionName) -> InvoiceRetry:
+        connected.append(connection)
+        if connection == "acme":
+            raise CredentialsRefused("401")
+        return world.retry()
+
+    worker = RetryBatch(connect, queue=world.queue, deadline=CountedDeadline(), random=lambda: 0.5)
+    for receipt in ("r1", "r2"):
+        with pytest.raises(Fatal):
+            worker.process(message_body(message("x", connection="acme")), receipt=receipt, receive_count=1)
+    worker.process(message_body(message("a")), receipt="r3", receive_count=1)
+    assert connected == ["acme", "default"]
+    assert world.ledger.row("a").pending is None
+
+
+def test_no_message_is_begun_after_the_deadline(world: World) -> None:
+    """The rest of the batch is delivered again."""
+    failed_invoice(world)
+    with pytest.raises(SyncError):
+        batch(world, CountedDeadline(looks=0)).process(message_body(message("a")), receipt="r", receive_count=1)
+    assert "r" in world.queue.postponed

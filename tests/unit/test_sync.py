@@ -1,0 +1,290 @@
+"""The hourly run, on fakes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from qonto_sync.errors import (
+    ClockSkew,
+    CredentialsRefused,
+    IncompleteRead,
+    InvalidSettings,
+    Retriable,
+)
+from qonto_sync.model import Checkpoint, PendingReason, RunId
+from qonto_sync.result import RunOutcome
+from tests.fakes import CONNECTION, START, CountedDeadline
+
+if TYPE_CHECKING:
+    from tests.unit.conftest import World
+
+
+def put(world: World, count: int, prefix: str = "i", *, seconds_apart: int = 1) -> list[str]:
+    """Invoices, one after the other."""
+    ids = [f"{prefix}{number:03d}" for number in range(count)]
+    for id_ in ids:
+        world.qonto.put(id_)
+        world.clock.advance(seconds=seconds_apart)
+    return ids
+
+
+def test_archives_everything_and_commits_once(world: World) -> None:
+    """Several pages, one slice, one commit."""
+    ids = put(world, 10)
+    result = world.sync()
+    assert [world.archived(id_) == world.source(id_) for id_ in ids] == [True] * 10
+    assert result.as_dict() == {
+        "outcome": "committed",
+        "connection": "default",
+        "run_id": "run",
+        "window": {"from": "2026-01-30T12:00:00Z", "to": "2026-03-01T12:09:10Z"},
+        "slices": {"committed": 1, "planned": 1},
+        "invoices": {"listed": 10, "archived": 10, "unchanged": 0, "settling": 0, "pending": 0},
+        "attachments": {"archived": 10, "unchanged": 0, "bytes": 130},
+        "complete": {"distinct": 10, "total_count": 10},
+        "woken": 0,
+        "checkpoint": {"version": 1, "synced_until": "2026-03-01T12:09:10Z"},
+        "requests": {"qonto": 0, "files": 0, "throttled": 0},
+        "duration_ms": 0,
+    }
+
+
+def test_nothing_new_costs_one_page(world: World) -> None:
+    """No attachment request, no new object version; the checkpoint moves on."""
+    put(world, 3)
+    world.sync()
+    versions = {key: len(found) for key, found in world.archive.versions.items()}
+    world.qonto.calls.clear()
+    result = world.sync()
+    assert world.qonto.calls == ["page"]
+    assert {key: len(found) for key, found in world.archive.versions.items()} == versions
+    assert result.checkpoint
+    assert result.checkpoint.version == 2
+
+
+def test_a_big_window_is_cut_and_committed_slice_by_slice(world: World) -> None:
+    """Oldest first; each slice moves the checkpoint."""
+    world.policy = replace(world.policy, pages_per_slice=2)
+    ids = put(world, 30)
+    result = world.sync()
+    assert all(world.archived(id_) == world.source(id_) for id_ in ids)
+    assert result.tally.slices_committed == result.tally.slices_planned > 1
+    ends = [checkpoint.synced_until for checkpoint in world.checkpoints.history]
+    assert ends == sorted(ends)
+    assert ends[-1] == result.window.end
+
+
+def test_a_crowded_second_is_read_as_it_is(world: World) -> None:
+    """A slice that can't be cut may be bigger than the limit."""
+    world.policy = replace(world.policy, pages_per_slice=1)
+    for number in range(20):
+        world.qonto.put(f"i{number}")
+    result = world.sync()
+    assert result.outcome is RunOutcome.COMMITTED
+    assert len({id_ for _, id_ in world.ledger.saved}) == 20
+
+
+def test_failures_become_pending_then_messages_then_the_commit(world: World) -> None:
+    """In this order: the ledger is the truth, the message only wakes."""
+    put(world, 3)
+    world.qonto.fail_next("open", Retriable("503"))
+    seen_at_commit = []
+    world.checkpoints.before_commit = lambda: seen_at_commit.append(
+        ([row.pending is not None for row in world.ledger.saved.values()].count(True), len(world.queue.sent))
+    )
+    result = world.sync()
+    assert seen_at_commit == [(1, 1)]
+    assert (result.tally.pending, result.tally.archived) == (1, 2)
+    message, delay = world.queue.sent[0]
+    assert (message.reason, delay) == (PendingReason.FAILED, 15)
+
+
+def test_a_broken_queue_does_not_hold_up_the_run(world: World) -> None:
+    """The ledger has it; a later run wakes what is overdue."""
+    put(world, 1)
+    world.qonto.fail_next("open", Retriable("503"))
+    world.queue.broken = True
+    assert world.sync().outcome is RunOutcome.COMMITTED
+    world.queue.broken = False
+    world.clock.advance(minutes=20)
+    result = world.sync()
+    assert result.tally.woken == 1
+    assert [wake.message.invoice_id for wake in world.queue.sent] == ["i000"]
+
+
+def test_a_broken_ledger_commits_nothing(world: World) -> None:
+    """If pending can't be recorded, the run fails and the checkpoint stays."""
+    put(world, 3)
+
+    def broken(_: object) -> None:
+        raise Retriable("table: AWS answered InternalServerError")
+
+    world.ledger.before_write = broken
+    with pytest.raises(Retriable):
+        world.sync()
+    assert world.checkpoints.saved == {}
+
+
+def test_fatal_errors_commit_nothing(world: World) -> None:
+    """Refused credentials stop the run at once."""
+    put(world, 9)
+    world.qonto.fail_next("attachment", CredentialsRefused("401"))
+    with pytest.raises(CredentialsRefused):
+        world.sync()
+    assert world.checkpoints.saved == {}
+    assert world.qonto.calls.count("attachment") < 9
+
+
+def test_an_unreachable_api_raises(world: World) -> None:
+    """The run fails, the next one tries again."""
+    world.qonto.fail_next("page", Retriable("no answer from thirdparty.qonto.com"))
+    with pytest.raises(Retriable):
+        world.sync()
+    assert world.sync().outcome is RunOutcome.COMMITTED
+
+
+def test_the_deadline_ends_the_run_as_partial(world: World) -> None:
+    """What was committed stays, what was archived is skipped next time, and the next run goes on."""
+    world.policy = replace(world.policy, pages_per_slice=2)
+    ids = put(world, 30)
+    runs = 0
+    while True:
+        world.deadline = CountedDeadline(looks=70)
+        result = world.sync()
+        runs += 1
+        assert runs < 60, "no progress"
+        if result.outcome is RunOutcome.COMMITTED:
+            break
+        assert result.outcome is RunOutcome.PARTIAL
+    assert runs > 2
+    assert all(world.archived(id_) == world.source(id_) for id_ in ids)
+    assert {len(versions) for versions in world.archive.versions.values()} == {1}
+
+
+def test_a_second_run_that_committed_first_supersedes(world: World) -> None:
+    """No error: the other run goes on."""
+    put(world, 3)
+
+    def other() -> None:
+        world.checkpoints.before_commit = lambda: None
+        world.run("other").execute()
+
+    world.checkpoints.before_commit = other
+    result = world.sync()
+    assert result.outcome is RunOutcome.SUPERSEDED
+    assert [checkpoint.run_id for checkpoint in world.checkpoints.history] == ["other"]
+
+
+def test_dry_run_writes_nothing(world: World) -> None:
+    """It reads, and tells what it would do."""
+    put(world, 7)
+    world.sync()
+    put(world, 2, "new")
+    before = (dict(world.ledger.saved), dict(world.checkpoints.saved), len(world.archive.versions))
+    world.qonto.calls.clear()
+    result = world.sync(dry_run=True)
+    assert (world.ledger.saved, world.checkpoints.saved, len(world.archive.versions)) == before
+    assert set(world.qonto.calls) == {"page"}
+    assert result.outcome is RunOutcome.DRY_RUN
+    assert result.tally.archived == 2
+    assert world.queue.sent == []
+
+
+def test_an_initial_time_in_the_future_is_an_error(world: World) -> None:
+    """It names the variable and the time."""
+    world.policy = replace(world.policy, initial_sync_from=START + timedelta(days=1))
+    with pytest.raises(InvalidSettings, match=r"INITIAL_SYNC_FROM is 2026-03-02T12:00:00Z, which is in the future"):
+        world.sync()
+
+
+def test_a_checkpoint_in_the_future_is_an_error(world: World) -> None:
+    """A slow clock must not make windows that are open."""
+    world.checkpoints.saved[CONNECTION] = Checkpoint(START + timedelta(days=1), 1, RunId("r"))
+    with pytest.raises(ClockSkew):
+        world.sync()
+
+
+def test_a_wrong_clock_is_an_error(world: World) -> None:
+    """More than the lag away from Qonto's own: no window is known to be closed."""
+    world.qonto.skew = timedelta(seconds=61)
+    with pytest.raises(ClockSkew, match="61 s"):
+        world.sync()
+    assert world.checkpoints.saved == {}
+
+
+def test_a_window_that_has_not_begun_is_no_work(world: World) -> None:
+    """A deployment that starts from now has nothing to read in its first minute."""
+    world.policy = replace(world.policy, initial_sync_from=START + timedelta(minutes=10))
+    result = world.sync()
+    assert (result.outcome, result.tally.slices_planned, result.checkpoint) == (RunOutcome.COMMITTED, 0, None)
+    assert world.qonto.calls == []
+
+
+def test_a_slice_that_does_not_add_up_is_cut(world: World) -> None:
+    """A list that hides a row on later pages is read again, then in smaller and smaller slices."""
+    ids = put(world, 9, seconds_apart=10)
+    honest = world.qonto.page
+
+    def page(window: object, number: int) -> object:
+        found = honest(window, number)  # type: ignore[arg-type]
+        return replace(found, invoices=found.invoices[1:]) if found.total_pages > 1 and number == 2 else found
+
+    world.qonto.page = page  # type: ignore[method-assign,assignment]
+    result = world.sync()
+    assert result.outcome is RunOutcome.COMMITTED
+    assert all(world.archived(id_) == world.source(id_) for id_ in ids)
+    assert result.tally.slices_planned > 1
+
+
+def test_a_slice_that_never_adds_up_fails_loudly(world: World) -> None:
+    """Not committed, ever; what is pending is woken all the same."""
+    put(world, 2)
+    world.qonto.fail_next("open", Retriable("503"))
+    world.sync()
+    world.queue.sent.clear()
+    world.clock.advance(minutes=20)
+    world.qonto.put("late")
+    honest = world.qonto.page
+    world.qonto.page = lambda window, number: replace(honest(window, number), total_count=99)  # type: ignore[method-assign]
+    with pytest.raises(IncompleteRead, match=r"99 counted by Qonto"):
+        world.sync()
+    assert world.checkpoints.saved[CONNECTION].version == 1
+    assert len(world.queue.sent) == 1
+
+
+def test_overdue_invoices_are_woken(world: World) -> None:
+    """Due more than 15 minutes ago and still pending: their message was lost."""
+    put(world, 2)
+    world.qonto.fail_next("open", Retriable("503"), Retriable("503"))
+    world.sync()
+    world.queue.sent.clear()
+    assert world.sync().tally.woken == 0
+    assert world.sync().tally.woken == 2
+    assert [(wake.message.reason, wake.delay_seconds) for wake in world.queue.sent] == [(PendingReason.FAILED, 0)] * 2
+
+
+def test_an_edit_while_pages_are_read_is_in_the_next_window(world: World) -> None:
+    """It leaves the closed window, and no other invoice is missed for it."""
+    ids = put(world, 12)
+    edits = iter(ids)
+    world.clock.advance(minutes=10)
+    world.qonto.before_page = lambda _: world.qonto.put(next(edits), status="paid")
+    world.run().execute()
+    world.qonto.before_page = lambda _: None
+    world.sync()
+    assert all(world.archived(id_) == world.source(id_) for id_ in ids)
+
+
+def test_an_unchanged_pending_invoice_is_left_to_the_queue(world: World) -> None:
+    """The overlap lists it again, but its look is not due."""
+    world.qonto.put("a", attachment_id=None)
+    world.sync()
+    world.clock.advance(minutes=-9)
+    world.qonto.calls.clear()
+    result = world.sync()
+    assert world.qonto.calls == ["page"]
+    assert (result.tally.listed, result.tally.pending) == (1, 1)
