@@ -1,0 +1,174 @@
+"""The main job, watched: `make run`.
+
+Starts a local AWS with template.yaml deployed on it, invokes SyncFunction with an event, works off the retry
+queue through RetryFunction, shows the result, and keeps the archive and the state for the next run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import time
+from contextlib import contextmanager, redirect_stdout
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from local.aws import moto_server, put_secret
+from local.event_source import EventSourceMapping
+from local.lambda_service import ExecutionEnvironment, FunctionError
+from local.organization import real, simulated
+from local.saved_state import SavedState
+from local.screen import InvoiceCounter, Screen
+from local.stack import deploy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from local.organization import Opening, Organization
+    from local.stack import Stack
+
+_ROOT: Final = Path(__file__).parent.parent
+_PATIENCE_SECONDS: Final = 600
+"""How long a message that SQS holds back is waited for: enough for a PDF that is a few minutes late."""
+
+
+def main() -> int:
+    """Run once, and tell the shell whether it worked."""
+    arguments = _arguments()
+    screen = Screen()
+    try:
+        name, opening = _choose(os.environ, arguments)
+    except ValueError as error:
+        screen.fail(str(error))
+        return 2
+    run = LocalRun(screen, _ROOT / ".local" / name)
+    try:
+        run.execute(opening, json.loads(arguments.event.read_text()))
+    except FunctionError as error:
+        screen.fail(str(error))
+        return 1
+    except KeyboardInterrupt:
+        screen.fail("Interrupted. What was archived is kept; the next run goes on from there.")
+        return 130
+    return 0
+
+
+class LocalRun:
+    """One run in one folder."""
+
+    def __init__(self, screen: Screen, folder: Path) -> None:
+        self._screen = screen
+        self._folder = folder
+        self._saved = SavedState(folder)
+        self._log = folder / "functions.log"
+
+    def execute(self, opening: Opening, event: Mapping[str, Any]) -> None:
+        """Everything, from an empty local AWS to files that can be opened; the state is kept whatever happens."""
+        notes = self._saved.notes()
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            self._log.open("a") as log,
+            # What a function prints goes to its log, as in Lambda.
+            redirect_stdout(log),
+            opening(notes) as organization,
+            moto_server() as endpoint_url,
+        ):
+            self._screen.say(f"[bold]Qonto invoice sync[/bold] of {organization.title}")
+            stack = self._deploy(organization, endpoint_url)
+            try:
+                self._sync(stack, event)
+                self._retry(stack, organization)
+                self._check(stack, organization)
+            finally:
+                self._saved.save(stack, {**organization.notes, "stopped_at": datetime.now(UTC).isoformat()})
+                self._show_archive()
+
+    def _deploy(self, organization: Organization, endpoint_url: str) -> Stack:
+        # DEBUG: the progress bar follows the log.
+        stack = deploy(endpoint_url, parameters={"LogLevel": "DEBUG", **organization.parameters})
+        function = stack.functions["SyncFunction"]
+        put_secret(endpoint_url, f"{function.environment['QONTO_SECRET_PREFIX']}default", organization.secret)
+        self._screen.say(f"  template.yaml deployed on a local AWS: {len(stack.resources)} resources")
+        with self._screen.bar("archive of the last run") as advance:
+            restored = self._saved.restore(stack, advance)
+            advance(restored, restored)
+        return stack
+
+    def _sync(self, stack: Stack, event: Mapping[str, Any]) -> None:
+        environment = ExecutionEnvironment(stack.functions["SyncFunction"])
+        with self._screen.bar("SyncFunction") as advance, _listening(InvoiceCounter(advance)):
+            result = environment.invoke(event)
+        self._screen.say("  returned")
+        self._screen.show_result(result)
+
+    def _retry(self, stack: Stack, organization: Organization) -> None:
+        for mapping in stack.mappings:
+            environment = ExecutionEnvironment(mapping.function)
+            source = EventSourceMapping(mapping, stack.endpoint_url, environment.invoke)
+            with self._screen.bar(mapping.function.logical_id) as advance, _listening(InvoiceCounter(advance)):
+                deliveries = source.drain(patience=_PATIENCE_SECONDS, interval=5, sleep=organization.wait)
+            received = sum(delivery.received for delivery in deliveries)
+            finished = sum(delivery.deleted for delivery in deliveries)
+            self._screen.say(f"  received {received} messages, finished {finished}\n")
+
+    def _check(self, stack: Stack, organization: Organization) -> None:
+        if organization.check is None:
+            return
+        found = organization.check(stack)
+        for line in found.different:
+            self._screen.say(f"  [yellow]{line}[/yellow]")
+        self._screen.say(
+            f"[bold]Checked against the source[/bold]: {found.invoices} invoices and {found.files} files,"
+            f" {'byte for byte the same' if not found.different else f'{len(found.different)} differences'}\n"
+        )
+
+    def _show_archive(self) -> None:
+        archive = self._saved.archive
+        if archive.exists():
+            self._screen.say(f"The archive, as it lies in S3: [bold]{_shown(archive)}[/bold], in it the latest:")
+            self._screen.show_latest(archive)
+        for reason, count in self._saved.pending().items():
+            self._screen.say(f"[yellow]{count} pending: {reason}[/yellow], looked at again by the next runs")
+        self._screen.say(f"The functions' log: [bold]{_shown(self._log)}[/bold]")
+
+
+@contextmanager
+def _listening(handler: logging.Handler) -> Iterator[None]:
+    """Lets the handler hear what the functions log."""
+    logger = logging.getLogger("qonto_sync")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+def _choose(environment: Mapping[str, str], arguments: argparse.Namespace) -> tuple[str, Opening]:
+    login, secret_key = environment.get("QONTO_LOGIN"), environment.get("QONTO_SECRET_KEY")
+    if not login and not secret_key:
+        return "simulated", simulated(invoices=arguments.invoices, fault_rate=arguments.fault_rate)
+    if not login or not secret_key:
+        missing = "QONTO_SECRET_KEY" if login else "QONTO_LOGIN"
+        raise ValueError(f"{missing} is missing: set QONTO_LOGIN and QONTO_SECRET_KEY, or neither to simulate")
+    folder = "".join(c if c.isalnum() or c in "-_" else "_" for c in login)
+    return folder, real(login, secret_key, environment, time.sleep)
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.run", description=__doc__)
+    parser.add_argument("--event", type=Path, default=_ROOT / "events" / "scheduled-rule.json", help="an event file")
+    parser.add_argument("--invoices", type=int, default=240, help="of a new simulated organization")
+    parser.add_argument("--fault-rate", type=float, default=0.0, help="share of requests to the simulator that fail")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

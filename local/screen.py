@@ -1,0 +1,78 @@
+"""What a person sees of a local run: progress while it works, then what came of it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, override
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+class Screen:
+    """The terminal. Made before the functions' own output is sent to their log."""
+
+    def __init__(self) -> None:
+        # This very stream: `sys.stdout` becomes the functions' log.
+        self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """One line, or more, in rich's markup."""
+        self._console.print(text)
+
+    def fail(self, text: str) -> None:
+        """The reason why it stops."""
+        self._console.print(text, style="bold red", markup=False)
+
+    def show_result(self, result: dict[str, Any]) -> None:
+        """A function's result, as the Lambda console would show it, but one line per topic."""
+        lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in result.items()]
+        self._console.print("{\n" + ",\n".join(lines) + "\n}", markup=False, style="cyan")
+
+    def show_latest(self, archive: Path, most: int = 3) -> None:
+        """The last few invoices of an archive, by the month of their keys."""
+        folders = sorted({path.parent for path in archive.rglob("*") if path.is_file()}, key=lambda path: path.parent)
+        for folder in folders[-most:]:
+            self._console.print(f"    {folder.relative_to(archive)}/")
+            for path in sorted(folder.iterdir()):
+                self._console.print(f"        {path.name}  [dim]{path.stat().st_size:,} bytes[/dim]")
+
+    @contextmanager
+    def bar(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """A progress bar; gives the function that tells it how many are done, of how many."""
+        columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self._console, redirect_stdout=False, redirect_stderr=False) as progress:
+            task = progress.add_task(what, total=None)
+            yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+class InvoiceCounter(logging.Handler):
+    """Follows a run by its structured log: the same events that CloudWatch gets."""
+
+    def __init__(self, advance: Callable[[int, int], None]) -> None:
+        super().__init__(logging.DEBUG)
+        self._advance = advance
+        self._done = 0
+        self._total = 0
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        facts = record.__dict__
+        match record.getMessage():
+            case "slice_planned":
+                self._total += facts["total_count"]
+            case "invoice_archived" | "invoice_pending" | "invoice_failed":
+                self._done += 1
+            case "slice_committed":
+                # What was archived before is passed over without a word.
+                self._done = self._total
+            case _:
+                return
+        self._advance(self._done, max(self._done, self._total))

@@ -1,0 +1,124 @@
+"""The cloud and Qonto on this machine, kept running: `make local`, for `sam local invoke`, curl and a debugger.
+
+Functions in containers reach what runs on the host through Docker's bridge. Where there is one (Linux), everything
+listens on its address, which the host reaches as well; elsewhere on the loopback address.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import platform
+import signal
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from local.aws import moto_server, put_secret
+from local.qonto_simulator import Faults, Simulator, World
+from local.screen import Screen
+from local.stack import deploy
+
+if TYPE_CHECKING:
+    from local.stack import Stack
+
+_ENVIRONMENT_FILE: Final = Path(__file__).parent.parent / ".local" / "sam-env.json"
+_DOCKER_BRIDGE: Final = "172.17.0.1"
+_LOOPBACK: Final = "127.0.0.1"
+
+
+def main() -> None:
+    """Start everything, say where it is, and wait to be stopped."""
+    arguments = _arguments()
+    logging.basicConfig(level=logging.WARNING)
+    screen = Screen()
+    public_host = arguments.public_host or arguments.host
+    world = World(seed=1, started_at=datetime.now(UTC), clock=lambda: datetime.now(UTC), invoices=arguments.invoices)
+    with (
+        Simulator(
+            world,
+            host=arguments.host,
+            public_host=public_host,
+            port=arguments.api_port,
+            files_port=arguments.files_port,
+            faults=Faults(rate=arguments.fault_rate),
+        ) as simulator,
+        moto_server(arguments.host, arguments.aws_port) as endpoint_url,
+    ):
+        public_endpoint_url = f"http://{public_host}:{endpoint_url.rpartition(':')[2]}"
+        stack = deploy(
+            endpoint_url,
+            parameters={
+                "AwsEndpointUrl": public_endpoint_url,
+                "QontoApiUrl": simulator.api_url,
+                "QontoTokenUrl": simulator.token_url,
+                "AttachmentHosts": simulator.files_origin,
+            },
+        )
+        key = {"login": simulator.login, "secret_key": simulator.secret_key}
+        put_secret(endpoint_url, f"{stack.functions['SyncFunction'].environment['QONTO_SECRET_PREFIX']}default", key)
+        _write_environment(stack)
+        screen.say(_directions(simulator, public_endpoint_url, stack))
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            screen.say("Stopped; everything in it is forgotten.")
+
+
+def _write_environment(stack: Stack) -> None:
+    """What `sam local` cannot know: the physical names of the deployed resources."""
+    _ENVIRONMENT_FILE.parent.mkdir(exist_ok=True)
+    variables = {logical_id: dict(function.environment) for logical_id, function in stack.functions.items()}
+    _ENVIRONMENT_FILE.write_text(json.dumps(variables, indent=2) + "\n")
+
+
+def _directions(simulator: Simulator, endpoint_url: str, stack: Stack) -> str:
+    environment = _ENVIRONMENT_FILE.relative_to(_ENVIRONMENT_FILE.parent.parent)
+    return f"""\
+[bold]Running[/bold], until Ctrl-C
+  Qonto API      {simulator.api_url}
+  Qonto files    {simulator.files_origin}
+  AWS            {endpoint_url}
+  archive        s3://{stack.resources["ArchiveBucket"]}
+  environment    {environment}
+
+Ask the simulator:
+  curl -H 'Authorization: {simulator.login}:{simulator.secret_key}' '{simulator.api_url}/v2/client_invoices?per_page=1'
+
+Run the functions in Lambda's container, in another terminal:
+  make build ARCH={_architecture()}
+  sam local invoke SyncFunction -e events/scheduled-rule.json --env-vars {environment}
+  sam local invoke RetryFunction -e events/retry-batch.json --env-vars {environment}
+"""
+
+
+def _architecture() -> str:
+    """The one that this machine runs without emulation."""
+    return "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+
+
+def _default_host() -> str:
+    with socket.socket() as probe:
+        try:
+            probe.bind((_DOCKER_BRIDGE, 0))
+        except OSError:
+            return _LOOPBACK
+    return _DOCKER_BRIDGE
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.serve", description=__doc__)
+    parser.add_argument("--host", default=_default_host(), help="address to listen on (default: %(default)s)")
+    parser.add_argument("--public-host", help="name or address by which containers reach this machine, if another")
+    parser.add_argument("--aws-port", type=int, default=4566, help="(default: %(default)s)")
+    parser.add_argument("--api-port", type=int, default=8080, help="(default: %(default)s)")
+    parser.add_argument("--files-port", type=int, default=8081, help="(default: %(default)s)")
+    parser.add_argument("--invoices", type=int, default=240, help="of the organization (default: %(default)s)")
+    parser.add_argument("--fault-rate", type=float, default=0.0, help="share of requests that fail")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
