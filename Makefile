@@ -6,6 +6,8 @@ SHELL := bash
 PYTHON ?= python3
 # `sam build` looks for python3.13 on the PATH; the environments have it.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.venv-sam/bin:$(PATH)
+# As the layer is in Lambda.
+export PYTHONPATH := $(CURDIR)/layers/common
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # No telemetry from a build.
 export SAM_CLI_TELEMETRY := 0
@@ -17,10 +19,10 @@ help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 run: setup ## watch the whole system sync simulated invoices (or yours: QONTO_LOGIN, QONTO_SECRET_KEY)
-	@python -m local.run
+	@python -m local.run $(ARGS)
 
 local: setup ## keep simulator and stack running, for `sam local invoke` and curl
-	@python -m local.serve
+	@python -m local.serve $(ARGS)
 
 test: check setup-sam build ## every check and every test
 	pytest
