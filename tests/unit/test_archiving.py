@@ -12,8 +12,8 @@ from qonto_sync.model import InvoiceId, PendingReason
 from tests.fakes import CONNECTION, START, FakeFile
 
 if TYPE_CHECKING:
-    from qonto_sync.archiving import Outcome
     from qonto_sync.model import LedgerRow
+    from qonto_sync.result import Outcome
     from tests.unit.conftest import World
 
 A = InvoiceId("a")

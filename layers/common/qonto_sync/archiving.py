@@ -8,12 +8,13 @@ again is harmless.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qonto_sync import keys, schedule
 from qonto_sync.errors import Conflict, ItemError, NotFound, ObjectChanged, Permanent, Retriable
 from qonto_sync.model import LedgerRow, StoredFile
+from qonto_sync.result import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,19 +26,6 @@ _log = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
 """How often an invoice is read again because another writer was faster, before it is left for later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one invoice. `row.pending` tells what is left to do."""
-
-    row: LedgerRow
-    document_written: bool = False
-    file_written: bool = False
-    file_unchanged: bool = False
-    file_bytes: int = 0
-    failure: ItemError | None = None
-    """Why the invoice is pending, when it is pending because something failed."""
 
 
 class InvoiceArchiver:

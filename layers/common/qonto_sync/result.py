@@ -1,4 +1,4 @@
-"""What one run did, for a person in the console; the same facts become metrics."""
+"""What became of one invoice, and what one run did: for a person in the console, and for the metrics."""
 
 from __future__ import annotations
 
@@ -10,9 +10,22 @@ from qonto_sync.model import PendingReason
 from qonto_sync.times import to_text
 
 if TYPE_CHECKING:
-    from qonto_sync.archiving import Outcome
+    from qonto_sync.errors import ItemError
     from qonto_sync.model import Checkpoint, ConnectionName, LedgerRow, RunId
     from qonto_sync.window import Reading, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one invoice. `row.pending` tells what is left to do."""
+
+    row: LedgerRow
+    document_written: bool = False
+    file_written: bool = False
+    file_unchanged: bool = False
+    file_bytes: int = 0
+    failure: ItemError | None = None
+    """Why the invoice is pending, when it is pending because something failed."""
 
 
 class RunOutcome(StrEnum):

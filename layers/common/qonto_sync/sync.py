@@ -13,12 +13,11 @@ from itertools import batched
 from typing import TYPE_CHECKING
 
 from qonto_sync import schedule
-from qonto_sync.archiving import Outcome
 from qonto_sync.concurrency import Tasks
 from qonto_sync.errors import ClockSkew, IncompleteRead, InvalidSettings, Superseded
 from qonto_sync.model import Checkpoint, RetryMessage
 from qonto_sync.ports import Wake
-from qonto_sync.result import RunOutcome, SyncResult, Tally
+from qonto_sync.result import Outcome, RunOutcome, SyncResult, Tally
 from qonto_sync.times import to_text
 from qonto_sync.window import Reading, window_to_cover
 
