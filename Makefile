@@ -11,9 +11,12 @@ export PYTHONPATH := $(CURDIR)/layers/common
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # No telemetry from a build.
 export SAM_CLI_TELEMETRY := 0
-FAST_TESTS := tests/unit tests/contract tests/template
+# Containers on this machine run without emulation in its own architecture.
+ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
+FUNCTION ?= SyncFunction
+EVENT ?= events/scheduled-rule.json
 
-.PHONY: help run test check check-fast format local clean lock setup setup-sam build
+.PHONY: help run local invoke test check check-fast format build clean setup setup-sam lock
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -24,23 +27,27 @@ run: setup ## watch the whole system sync simulated invoices (or yours: QONTO_LO
 local: setup ## keep simulator and stack running, for `sam local invoke` and curl
 	@python -m local.serve $(ARGS)
 
-test: check setup-sam build ## every check and every test
-	pytest
+invoke: build ## one function in Lambda's container, beside `make local`: FUNCTION=, EVENT=
+	sam local invoke $(FUNCTION) -e $(EVENT) --env-vars .local/sam-env.json \
+		--parameter-overrides Architecture=$(ARCHITECTURE) $(ARGS)
+
+test: check build ## every check and every test
+	pytest -n auto
 
 check: setup ## lint, format and types
 	ruff check .
 	ruff format --check .
 	mypy
 
-check-fast: check ## the inner loop: checks and the tests that take no server
-	pytest -q -m "not slow" $(FAST_TESTS)
+check-fast: check ## the inner loop: every check, and the tests that take seconds
+	pytest -q -n auto -m "not slow" tests/unit tests/contract tests/template
 
 format: setup ## put the code in order
 	ruff check --fix .
 	ruff format .
 
-build: setup-sam ## what `sam deploy` uploads
-	sam build --cached --parallel
+build: setup setup-sam ## what `sam deploy` uploads, in this machine's architecture
+	sam build --cached --parallel --parameter-overrides Architecture=$(ARCHITECTURE)
 
 clean: ## forget the local run: its archive, its state, the build
 	rm -rf .local .aws-sam

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from local.stack import Stack
 
 _BETWEEN_RUNS = timedelta(hours=1)
+# Until a PDF that Qonto makes anew after a change is final.
+_REAL_PATIENCE = 150
+# Costs nothing, and covers PDFs that are minutes late.
+_SIMULATED_PATIENCE = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,8 @@ class Organization:
     """What its next run has to know."""
     wait: Callable[[float], None]
     """Lets this many seconds pass, for real or not."""
+    patience: float
+    """Seconds to wait for messages that SQS holds back; what comes later is the next run's."""
     check: Callable[[Stack], Comparison] | None = None
     """Holds the archive against the source, where there is a way to know the truth."""
 
@@ -59,7 +65,7 @@ def real(login: str, secret_key: str, environment: Mapping[str, str], sleep: Cal
 
     @contextmanager
     def opened(_: Mapping[str, Any]) -> Iterator[Organization]:
-        yield Organization(f"the Qonto account {login}", parameters, secret, {}, sleep)
+        yield Organization(f"the Qonto account {login}", parameters, secret, {}, sleep, _REAL_PATIENCE)
 
     return opened
 
@@ -90,6 +96,7 @@ def simulated(*, invoices: int, fault_rate: float) -> Opening:
                     secret={"login": simulator.login, "secret_key": simulator.secret_key},
                     notes={"started_at": started_at.isoformat(), "invoices": size},
                     wait=traveller.shift,
+                    patience=_SIMULATED_PATIENCE,
                     check=lambda stack: compare(world, stack),
                 )
 

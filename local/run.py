@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from local.stack import Stack
 
 _ROOT: Final = Path(__file__).parent.parent
-_PATIENCE_SECONDS: Final = 600
-"""How long a message that SQS holds back is waited for: enough for a PDF that is a few minutes late."""
 
 
 def main() -> int:
@@ -93,9 +91,8 @@ class LocalRun:
         function = stack.functions["SyncFunction"]
         put_secret(endpoint_url, f"{function.environment['QONTO_SECRET_PREFIX']}default", organization.secret)
         self._screen.say(f"  template.yaml deployed on a local AWS: {len(stack.resources)} resources")
-        with self._screen.bar("archive of the last run") as advance:
-            restored = self._saved.restore(stack, advance)
-            advance(restored, restored)
+        with self._screen.bar("archive of the last run, put back") as advance:
+            self._saved.restore(stack, advance)
         return stack
 
     def _sync(self, stack: Stack, event: Mapping[str, Any]) -> None:
@@ -110,7 +107,7 @@ class LocalRun:
             environment = ExecutionEnvironment(mapping.function)
             source = EventSourceMapping(mapping, stack.endpoint_url, environment.invoke)
             with self._screen.bar(mapping.function.logical_id) as advance, _listening(InvoiceCounter(advance)):
-                deliveries = source.drain(patience=_PATIENCE_SECONDS, interval=5, sleep=organization.wait)
+                deliveries = source.drain(patience=organization.patience, interval=5, sleep=organization.wait)
             received = sum(delivery.received for delivery in deliveries)
             finished = sum(delivery.deleted for delivery in deliveries)
             self._screen.say(f"  received {received} messages, finished {finished}\n")

@@ -47,8 +47,8 @@ class SavedState:
         """How many invoices the ledger has as pending, by reason."""
         return Counter(item["reason"]["S"] for item in _read(self._table_file).values() if "reason" in item)
 
-    def restore(self, stack: Stack, advance: Callable[[int, int], None]) -> int:
-        """Fills an empty stack with the last run's objects and rows, and tells how many objects there were."""
+    def restore(self, stack: Stack, advance: Callable[[int, int], None]) -> None:
+        """Fills an empty stack with the last run's objects and rows."""
         s3, bucket = _client(stack, "s3"), stack.resources["ArchiveBucket"]
         saved = {key: SavedObject(**fields) for key, fields in _read(self._objects_file).items()}
         for count, (key, facts) in enumerate(saved.items(), 1):
@@ -64,7 +64,6 @@ class SavedState:
         dynamodb, table = _client(stack, "dynamodb"), stack.resources["StateTable"]
         for item in _read(self._table_file).values():
             dynamodb.put_item(TableName=table, Item=item)
-        return len(saved)
 
     def save(self, stack: Stack, notes: dict[str, Any]) -> None:
         """Brings the folder up to date; only what changed is written."""

@@ -51,6 +51,8 @@ class Screen:
         with Progress(*columns, console=self._console, redirect_stdout=False, redirect_stderr=False) as progress:
             task = progress.add_task(what, total=None)
             yield lambda done, total: progress.update(task, completed=done, total=total)
+            # With nothing to do it would stand at "0/?" for ever.
+            progress.update(task, visible=progress.tasks[task].completed > 0)
 
 
 class InvoiceCounter(logging.Handler):

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _ENVIRONMENT_FILE: Final = Path(__file__).parent.parent / ".local" / "sam-env.json"
 _DOCKER_BRIDGE: Final = "172.17.0.1"
 _LOOPBACK: Final = "127.0.0.1"
+_CONNECTIONS: Final = ("default", "acme")
+"""Those that the events in `events/` name."""
 
 
 def main() -> None:
@@ -57,8 +59,10 @@ def main() -> None:
                 "AttachmentHosts": simulator.files_origin,
             },
         )
-        key = {"login": simulator.login, "secret_key": simulator.secret_key}
-        put_secret(endpoint_url, f"{stack.functions['SyncFunction'].environment['QONTO_SECRET_PREFIX']}default", key)
+        for connection in _CONNECTIONS:
+            prefix = stack.functions["SyncFunction"].environment["QONTO_SECRET_PREFIX"]
+            key = {"login": simulator.login, "secret_key": simulator.secret_key}
+            put_secret(endpoint_url, f"{prefix}{connection}", key)
         _write_environment(stack)
         screen.say(_directions(simulator, public_endpoint_url, stack))
         try:
@@ -88,9 +92,12 @@ Ask the simulator:
   curl -H 'Authorization: {simulator.login}:{simulator.secret_key}' '{simulator.api_url}/v2/client_invoices?per_page=1'
 
 Run the functions in Lambda's container, in another terminal:
-  make build ARCH={_architecture()}
-  sam local invoke SyncFunction -e events/scheduled-rule.json --env-vars {environment}
-  sam local invoke RetryFunction -e events/retry-batch.json --env-vars {environment}
+  make invoke EVENT=events/scheduled-rule.json
+  make invoke EVENT=events/retry-batch.json FUNCTION=RetryFunction
+which is short for
+  make build
+  sam local invoke SyncFunction -e events/scheduled-rule.json \\
+      --env-vars {environment} --parameter-overrides Architecture={_architecture()}
 """
 
 
