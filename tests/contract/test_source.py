@@ -375,4 +375,4 @@ def test_only_listed_hosts_are_downloaded_from() -> None:
         source.files._allowed_origins = frozenset({"https://files.example"})  # type: ignore[attr-defined]
         with pytest.raises(Exception, match="not in ATTACHMENT_HOSTS"), source.files.open(attachment, None):
             pass
-        assert source.requests.files == 0
+        assert source.requests.as_dict()["files"] == 0

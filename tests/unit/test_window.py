@@ -105,6 +105,24 @@ def test_missing_invoices_are_noticed() -> None:
     assert not reading.is_complete
 
 
+def test_a_last_page_that_is_gone_is_no_growth() -> None:
+    """The slice shrank, and Qonto answers 422 without any totals: what is left is still counted."""
+    pages = {1: page(1, ["a", "b"], 2), 2: page(2, [], 0)}
+    reading = Reading(page(1, ["a", "b"], 3))
+    list(reading.pages(pages.__getitem__))
+    assert reading.is_complete
+    assert (reading.distinct, reading.total_count) == (2, 2)
+
+
+def test_an_emptied_slice_is_complete() -> None:
+    """Everything was edited and left."""
+    pages = {1: page(1, [], 0), 2: page(2, [], 0)}
+    reading = Reading(page(1, ["a", "b"], 3))
+    list(reading.pages(pages.__getitem__))
+    assert reading.is_complete
+    assert reading.total_count == 0
+
+
 def test_a_growing_count_is_noticed() -> None:
     """A closed window only shrinks; if it grew, something came late, perhaps behind the reader."""
     pages = {1: page(1, ["a", "b"], 4), 2: page(2, ["c", "d"], 3)}

@@ -24,7 +24,7 @@ def emit_run_metrics(result: SyncResult) -> None:
         "InvoicesPending": tally.pending,
         "InvoicesWoken": tally.woken,
         "SlicesCommitted": tally.slices_committed,
-        "QontoThrottles": result.requests.throttled,
+        "QontoThrottles": result.requests.as_dict()["throttled"],
     }.items():
         metrics.add_metric(name, MetricUnit.Count, value)
     metrics.add_metric("AttachmentBytes", MetricUnit.Bytes, tally.file_bytes)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal
 
 from qonto_sync.model import PendingReason
 from qonto_sync.times import to_text
@@ -28,6 +29,9 @@ class Outcome:
     """Why the invoice is pending, when it is pending because something failed."""
 
 
+type RequestKind = Literal["qonto", "files", "throttled"]
+
+
 class RunOutcome(StrEnum):
     """How a run ended. A fatal error raises instead."""
 
@@ -39,13 +43,22 @@ class RunOutcome(StrEnum):
     DRY_RUN = "dry_run"
 
 
-@dataclass(slots=True)
 class Requests:
-    """Requests sent to others, counted by whoever sends them."""
+    """Requests sent to others, counted by whoever sends them, from any thread."""
 
-    qonto: int = 0
-    files: int = 0
-    throttled: int = 0
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._counts: dict[RequestKind, int] = {"qonto": 0, "files": 0, "throttled": 0}
+
+    def count(self, kind: RequestKind) -> None:
+        """Counts one more."""
+        with self._lock:
+            self._counts[kind] += 1
+
+    def as_dict(self) -> dict[RequestKind, int]:
+        """All counts so far."""
+        with self._lock:
+            return dict(self._counts)
 
 
 @dataclass(slots=True)
@@ -132,10 +145,6 @@ class SyncResult:
                 "version": checkpoint.version if checkpoint else 0,
                 "synced_until": to_text(checkpoint.synced_until) if checkpoint else None,
             },
-            "requests": {
-                "qonto": self.requests.qonto,
-                "files": self.requests.files,
-                "throttled": self.requests.throttled,
-            },
+            "requests": self.requests.as_dict(),
             "duration_ms": self.duration_ms,
         }

@@ -103,6 +103,9 @@ class Reading:
         return not self._grew and self.distinct >= self.total_count
 
     def _take(self, page: InvoicePage) -> InvoicePage:
+        if page.number > 1 and not page.invoices:
+            # Past the end by now, because the slice shrank: what such a page says of totals is not to be trusted.
+            return page
         self._seen.update(invoice.id for invoice in page.invoices)
         self._grew = self._grew or page.total_count > self.total_count
         self.total_count = page.total_count

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from qonto_sync.adapters.http_client import HttpClient
     from qonto_sync.model import Attachment, AttachmentId
-    from qonto_sync.result import Requests
 
 _MAGIC = {b"%PDF-": FileKind.PDF, b"\xff\xd8\xff": FileKind.JPEG, b"\x89PNG\r\n\x1a\n": FileKind.PNG}
 _LONGEST_MAGIC = max(map(len, _MAGIC))
@@ -71,11 +70,7 @@ class HttpAttachmentFiles:
         headers = {"Accept-Encoding": "identity"}
         if if_none_match:
             headers["If-None-Match"] = if_none_match
-        return self._http.send("GET", attachment.url, headers=headers, count=_count, stream=True)
-
-
-def _count(requests: Requests) -> None:
-    requests.files += 1
+        return self._http.send("GET", attachment.url, headers=headers, kind="files", stream=True)
 
 
 class HttpDownload:

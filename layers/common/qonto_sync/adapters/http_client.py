@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from qonto_sync.adapters.rate_limit import RateLimiter
     from qonto_sync.ports import Clock, Deadline
-    from qonto_sync.result import Requests
+    from qonto_sync.result import RequestKind, Requests
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class HttpClient:
         url: str,
         *,
         headers: Mapping[str, str],
-        count: Callable[[Requests], None],
+        kind: RequestKind,
         body: bytes | None = None,
         stream: bool = False,
     ) -> urllib3.BaseHTTPResponse:
@@ -83,7 +83,7 @@ class HttpClient:
         for attempt in range(1, _ATTEMPTS + 1):
             if self._limiter:
                 self._limiter.acquire(self._deadline)
-            count(self._requests)
+            self._requests.count(kind)
             try:
                 response = self._pool.request(
                     method, url, headers=headers, body=body, preload_content=not stream, redirect=False
@@ -108,7 +108,7 @@ class HttpClient:
         response.close()
         wait = max(self._backoff(attempt), _retry_after(response))
         if response.status == HTTPStatus.TOO_MANY_REQUESTS:
-            self._requests.throttled += 1
+            self._requests.count("throttled")
             if self._limiter:
                 self._limiter.pause(wait)
         return wait

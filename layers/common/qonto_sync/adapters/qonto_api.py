@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     )
     from qonto_sync.model import AttachmentId, InvoiceId
     from qonto_sync.ports import Clock
-    from qonto_sync.result import Requests
     from qonto_sync.window import Window
 
 PER_PAGE = 100
@@ -138,12 +137,8 @@ class QontoApi:
 
     def _send(self, path: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
         return self._http.send(
-            "GET", f"{self._base_url}{path}", headers={**headers, "Accept": "application/json"}, count=_count
+            "GET", f"{self._base_url}{path}", headers={**headers, "Accept": "application/json"}, kind="qonto"
         )
-
-
-def _count(requests: Requests) -> None:
-    requests.qonto += 1
 
 
 def _object(response: urllib3.BaseHTTPResponse, what: str) -> dict[str, RawValue]:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from qonto_sync.adapters.http_client import HttpClient
     from qonto_sync.ports import Clock
-    from qonto_sync.result import Requests
 
 _CACHE_SECONDS = 300
 _RENEW_BEFORE = timedelta(minutes=5)
@@ -153,7 +152,7 @@ class SecretCredentials:
                 **self._staging_headers(fields),
             },
             body=form.encode(),
-            count=_count,
+            kind="qonto",
         )
         answer = _json_object(response.data)
         if response.status != HTTPStatus.OK:
@@ -180,10 +179,6 @@ class SecretCredentials:
 
 def _names(fields: Mapping[str, str], names: tuple[str, ...]) -> bool:
     return all(fields.get(name) for name in names)
-
-
-def _count(requests: Requests) -> None:
-    requests.qonto += 1
 
 
 def _json_object(data: bytes) -> dict[str, Any]:
