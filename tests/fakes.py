@@ -154,7 +154,11 @@ class FakeQonto:
     def open(self, attachment: Attachment, if_none_match: str | None) -> Iterator[FakeDownload | None]:
         self._called("open")
         download = FakeDownload(self.files[attachment.id].content)
-        yield None if download.etag == if_none_match else download
+        if download.etag == if_none_match:
+            self.calls.append("not_modified")
+            yield None
+        else:
+            yield download
 
     def _invoice(self, invoice_id: str) -> Invoice:
         if invoice_id not in self.invoices:

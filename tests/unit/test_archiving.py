@@ -51,6 +51,7 @@ def test_an_unchanged_file_is_not_written_again(world: World) -> None:
     outcome = archive(world)
     assert (outcome.document_written, outcome.file_written, outcome.file_unchanged) == (True, False, True)
     assert [len(versions) for versions in world.archive.versions.values()] == [2, 1]
+    assert world.qonto.calls[-1] == "not_modified"
 
 
 def test_a_file_regenerated_under_the_same_id_is_archived(world: World) -> None:
@@ -213,6 +214,23 @@ def test_a_crash_before_the_row_leaves_no_second_version(world: World) -> None:
     assert archive(world).row.pending is None
     assert world.archived("a") == world.source("a")
     assert {len(versions) for versions in world.archive.versions.values()} == {1}
+
+
+def test_a_crash_before_the_row_does_not_block_the_next_edit(world: World) -> None:
+    """An object that the ledger does not know is looked at, then replaced by the newer version."""
+    put_long_ago(world)
+
+    def crash(_: LedgerRow) -> None:
+        raise KeyboardInterrupt
+
+    world.ledger.before_write = crash
+    with pytest.raises(KeyboardInterrupt):
+        archive(world)
+    world.ledger.before_write = lambda _: None
+    world.qonto.files["file-a"] = FakeFile(b"%PDF-1.7 edited")
+    put_long_ago(world, status="paid")
+    assert archive(world).row.pending is None
+    assert world.archived("a") == world.source("a")
 
 
 def test_endless_conflicts_end_as_pending(world: World) -> None:

@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5.0
-READ_SECONDS = 30.0
+
+LONGEST_READ_SECONDS = 30.0
 """The longest silence on an open connection."""
+
+# For what is in flight when the deadline comes: it ends within the reserve.
+_SHORTEST_READ_SECONDS = 5.0
 
 _ATTEMPTS = 4
 _TOTAL_SECONDS = 90.0
@@ -38,7 +42,6 @@ def connection_pool(workers: int) -> urllib3.PoolManager:
     return urllib3.PoolManager(
         maxsize=workers + 1,
         retries=False,
-        timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
     )
 
 
@@ -86,7 +89,13 @@ class HttpClient:
             self._requests.count(kind)
             try:
                 response = self._pool.request(
-                    method, url, headers=headers, body=body, preload_content=not stream, redirect=False
+                    method,
+                    url,
+                    headers=headers,
+                    body=body,
+                    preload_content=not stream,
+                    redirect=False,
+                    timeout=self._timeout(),
                 )
             except urllib3.exceptions.HTTPError as error:
                 # The error's own text may carry the URL, and the URL of a file is a credential.
@@ -103,6 +112,10 @@ class HttpClient:
                 raise Retriable(f"no answer from {_host(url)} after {attempt} attempts: {reason}") from cause
             self._clock.sleep(wait)
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _timeout(self) -> urllib3.Timeout:
+        read = min(LONGEST_READ_SECONDS, max(self._deadline.remaining(), _SHORTEST_READ_SECONDS))
+        return urllib3.Timeout(connect=CONNECT_SECONDS, read=read)
 
     def _after_refusal(self, response: urllib3.BaseHTTPResponse, attempt: int) -> float:
         response.close()
