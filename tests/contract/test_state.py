@@ -220,6 +220,28 @@ def test_unprocessed_keys_are_read_again(table: Table) -> None:
         ledger.rows(CONNECTION, [A])
 
 
+def test_reads_are_consistent(table: Table) -> None:
+    """A stale row would be a wrong version to write over; a stale checkpoint a window read twice."""
+    requests: list[Any] = []
+    table.client.meta.events.register("provide-client-params.dynamodb.*", lambda params, **_: requests.append(params))
+    table.ledger().rows(CONNECTION, [A])
+    table.checkpoints().read(CONNECTION)
+    batch, single = requests
+    assert batch["RequestItems"][table.name]["ConsistentRead"] is True
+    assert single["ConsistentRead"] is True
+
+
+def test_overdue_rows_come_over_many_pages(table: Table) -> None:
+    """DynamoDB answers a megabyte at a time."""
+    for number in range(5):
+        pending = Pending(PendingReason.FAILED, START, START + timedelta(seconds=number), 1, "why")
+        table.ledger().write(LedgerRow(CONNECTION, InvoiceId(f"i{number}"), pending=pending))
+    query = table.client.query
+    table.client.query = lambda **request: query(**request, Limit=2)
+    overdue = table.ledger().overdue(CONNECTION, START + timedelta(days=1))
+    assert [invoice_id for invoice_id, _ in overdue] == ["i0", "i1", "i2", "i3", "i4"]
+
+
 def test_a_missing_table_is_a_misconfiguration(table: Table) -> None:
     """It is named."""
     checkpoints = DynamoDbCheckpoints(table.client, "nowhere", ManualClock())

@@ -296,8 +296,10 @@ def test_an_invoice_keeps_its_place(world: World) -> None:
     """Even a creation date that changes at the source does not move it: one place for ever."""
     put_long_ago(world)
     archive(world)
+    world.qonto.files["file-a"] = FakeFile(b"%PDF-1.7 edited")
     put_long_ago(world, created_at=None)
     archive(world)
+    assert world.archived("a") == world.source("a")
     assert sorted(world.archive.versions) == [
         "default/client_invoices/2026/03/a/file-a.pdf",
         "default/client_invoices/2026/03/a/invoice.json",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 
@@ -64,6 +65,29 @@ def test_the_first_error_stops_the_rest() -> None:
             tasks.submit(lambda number=number: call(number))  # type: ignore[misc]
     assert len(calls) < 20
     assert len(taken) == len(calls) - 1
+
+
+def test_what_has_not_started_is_cancelled() -> None:
+    """An error does not wait for a long queue."""
+    calls: list[int] = []
+    queued = threading.Event()
+
+    def call(number: int) -> None:
+        calls.append(number)
+        queued.wait(5)
+        if number == 0:
+            raise ZeroDivisionError
+        time.sleep(0.05)
+
+    with (
+        pytest.raises(ZeroDivisionError),
+        ThreadPoolExecutor(1) as executor,
+        Tasks[None](executor, 100, lambda _: None) as tasks,
+    ):
+        for number in range(50):
+            tasks.submit(lambda number=number: call(number))  # type: ignore[misc]
+        queued.set()
+    assert len(calls) < 50
 
 
 def test_an_error_of_the_submitter_keeps_what_is_done() -> None:

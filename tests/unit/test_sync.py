@@ -78,6 +78,18 @@ def test_a_big_window_is_cut_and_committed_slice_by_slice(world: World) -> None:
     assert ends[-1] == result.window.end
 
 
+def test_the_checkpoint_never_moves_backwards(world: World) -> None:
+    """Also when the overlap itself is cut into slices that end before the last checkpoint."""
+    put(world, 30)
+    world.sync()
+    world.clock.advance(minutes=-9)
+    put(world, 30, "more")
+    world.policy = replace(world.policy, pages_per_slice=2)
+    assert world.sync().tally.slices_committed > 2
+    ends = [checkpoint.synced_until for checkpoint in world.checkpoints.history]
+    assert ends == sorted(ends)
+
+
 def test_a_crowded_second_is_read_as_it_is(world: World) -> None:
     """A slice that can't be cut may be bigger than the limit."""
     world.policy = replace(world.policy, pages_per_slice=1)
