@@ -6,6 +6,7 @@ import pytest
 import urllib3
 
 from qonto_sync.errors import Retriable
+from tests.fakes import CountedDeadline
 from tests.unit.scripted_http import Bench, answer
 
 
@@ -55,14 +56,14 @@ def test_retry_after_is_honoured_up_to_a_cap() -> None:
 
 
 def test_after_a_429_every_worker_pauses() -> None:
-    """The limiter is shared; the next request of anyone waits too."""
-    bench = Bench([answer(429, {"Retry-After": "9"}), answer(200)])
-    bench.send()
-    assert bench.requests.as_dict() == {"qonto": 2, "files": 0, "throttled": 1}
-    assert bench.clock.slept == [9]
-    bench.limiter.pause(5)
-    bench.send()
-    assert bench.clock.slept == [9, 5]
+    """The limiter is shared: whoever asks next waits, even if the one who was refused has given up."""
+    bench = Bench([answer(429, {"Retry-After": "30"})], seconds=20)
+    with pytest.raises(Retriable):
+        bench.send()
+    assert bench.requests.as_dict() == {"qonto": 1, "files": 0, "throttled": 1}
+    assert bench.clock.slept == []
+    bench.limiter.acquire(CountedDeadline())
+    assert bench.clock.slept == [30]
 
 
 def test_no_wait_goes_beyond_the_deadline() -> None:
