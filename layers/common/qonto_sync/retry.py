@@ -42,8 +42,8 @@ class InvoiceRetry:
         if isinstance(outcome.failure, Retriable):
             raise outcome.failure
         wake = schedule.wake_for(outcome.row, self._clock.now())
-        if wake and self._queue.send([wake]):
-            _log.warning("messages_not_sent", extra={"count": 1})
+        if wake:
+            self._queue.send([wake])
 
 
 class RetryBatch:

@@ -13,21 +13,20 @@ from itertools import batched
 from typing import TYPE_CHECKING
 
 from qonto_sync import schedule
-from qonto_sync.concurrency import Tasks
 from qonto_sync.errors import ClockSkew, IncompleteRead, InvalidSettings, Superseded
 from qonto_sync.model import Checkpoint, RetryMessage
 from qonto_sync.ports import Wake
-from qonto_sync.result import Outcome, RunOutcome, SyncResult, Tally
+from qonto_sync.result import RunOutcome, SyncResult, Tally
+from qonto_sync.slice_archiving import DeadlineReached, SliceArchiver
 from qonto_sync.times import to_text
 from qonto_sync.window import Reading, window_to_cover
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from concurrent.futures import Executor
     from datetime import datetime, timedelta
 
     from qonto_sync.archiving import InvoiceArchiver
-    from qonto_sync.model import ConnectionName, Invoice, InvoiceId, InvoicePage, RunId, Sha256
+    from qonto_sync.model import ConnectionName, InvoicePage, RunId
     from qonto_sync.ports import Checkpoints, Clock, Deadline, InvoiceSource, Ledger, RetryQueue
     from qonto_sync.result import Requests
     from qonto_sync.window import Window
@@ -51,10 +50,6 @@ class SyncPolicy:
     pages_per_slice: int
     in_flight: int
     """Invoices handed to the executor and not finished: two pages keep all workers busy while one is read."""
-
-
-class _DeadlineReached(Exception):
-    pass
 
 
 class SyncRun:
@@ -119,7 +114,7 @@ class SyncRun:
     def _run(self, window: Window) -> RunOutcome:
         try:
             self._cover(window)
-        except _DeadlineReached:
+        except DeadlineReached:
             outcome = RunOutcome.PARTIAL
         except Superseded:
             return RunOutcome.SUPERSEDED
@@ -160,7 +155,7 @@ class SyncRun:
     def _sync_slice(self, window: Window) -> tuple[Window, Window] | None:
         """Archives and commits the slice, or gives its halves when it is too big or cannot be certified."""
         halves = window.halves()
-        slice_run = _Slice()
+        slice_archiver = self._slice_archiver()
         for attempt in range(1, _READINGS + 1):
             first = self._page(window, 1)
             if halves and first.total_pages > self._policy.pages_per_slice:
@@ -168,7 +163,7 @@ class SyncRun:
             facts = {"from": to_text(window.start), "to": to_text(window.end), "total_count": first.total_count}
             _log.info("slice_planned", extra=facts)
             reading = Reading(first)
-            self._archive_pages(slice_run, reading, partial(self._page, window))
+            slice_archiver.archive(reading, partial(self._page, window))
             if reading.is_complete:
                 self._tally.add_reading(reading)
                 self._commit(window)
@@ -182,8 +177,23 @@ class SyncRun:
                 )
         return halves
 
+    def _slice_archiver(self) -> SliceArchiver:
+        return SliceArchiver(
+            self._connection,
+            ledger=self._ledger,
+            archiver=self._archiver,
+            queue=self._queue,
+            executor=self._executor,
+            in_flight=self._policy.in_flight,
+            clock=self._clock,
+            deadline=self._deadline,
+            tally=self._tally,
+            dry_run=self._dry_run,
+        )
+
     def _page(self, window: Window, number: int) -> InvoicePage:
-        self._check_deadline()
+        if self._deadline.remaining() <= 0:
+            raise DeadlineReached
         page = self._source.page(window, number)
         if page.clock_skew > self._policy.lag:
             raise ClockSkew(
@@ -191,45 +201,6 @@ class SyncRun:
                 f" more than the {self._policy.lag.total_seconds():.0f} s that LAG_SECONDS allows: set the clock"
             )
         return page
-
-    def _archive_pages(self, slice_run: _Slice, reading: Reading, fetch: Callable[[int], InvoicePage]) -> None:
-        """Archives while the next page is read; what is left to do later is in the ledger, then on the queue."""
-        try:
-            with Tasks[Outcome](self._executor, self._policy.in_flight, slice_run.take) as tasks:
-                for page in reading.pages(fetch):
-                    fresh = slice_run.untaken(page)
-                    rows = self._ledger.rows(self._connection, [invoice.id for invoice in fresh])
-                    for invoice in fresh:
-                        row = rows.get(invoice.id)
-                        self._tally.listed += 1
-                        if row and (row.holds(invoice) or row.is_newer_than(invoice)):
-                            self._tally.add_unchanged(row)
-                        elif self._dry_run:
-                            self._tally.archived += 1
-                        else:
-                            self._check_deadline()
-                            tasks.submit(partial(self._archiver.archive, invoice, row))
-        finally:
-            self._settle(slice_run)
-
-    def _settle(self, slice_run: _Slice) -> None:
-        """Counts what was done and puts what is due soon on the queue; the ledger has all of it already."""
-        wakes = []
-        for outcome in slice_run.drain():
-            self._tally.add_outcome(outcome)
-            wake = schedule.wake_for(outcome.row, self._clock.now())
-            if wake:
-                wakes.append(wake)
-        self._send(wakes)
-
-    def _send(self, wakes: list[Wake]) -> int:
-        """Sends, and returns how many went; what could not be sent is woken by a later run."""
-        if not wakes:
-            return 0
-        unsent = self._queue.send(wakes)
-        if unsent:
-            _log.warning("messages_not_sent", extra={"count": unsent})
-        return len(wakes) - unsent
 
     def _commit(self, window: Window) -> None:
         if self._dry_run:
@@ -251,38 +222,7 @@ class SyncRun:
             return
         before = self._clock.now() - schedule.OVERDUE_AFTER
         for batch in batched(self._ledger.overdue(self._connection, before), _WAKE_BATCH, strict=False):
-            self._tally.woken += self._send(
-                [Wake(RetryMessage(self._connection, id_, reason), delay_seconds=0) for id_, reason in batch]
-            )
+            wakes = [Wake(RetryMessage(self._connection, id_, reason), delay_seconds=0) for id_, reason in batch]
+            self._tally.woken += len(wakes) - self._queue.send(wakes)
             if self._deadline.remaining() <= 0:
                 return
-
-    def _check_deadline(self) -> None:
-        if self._deadline.remaining() <= 0:
-            raise _DeadlineReached
-
-
-class _Slice:
-    """What was met and done in one slice, over all its readings."""
-
-    def __init__(self) -> None:
-        self._digests: dict[InvoiceId, Sha256] = {}
-        self._outcomes: list[Outcome] = []
-
-    def untaken(self, page: InvoicePage) -> list[Invoice]:
-        """The invoices of the page that this slice has not met in this version; they count as met now."""
-        fresh = []
-        for invoice in page.invoices:
-            if self._digests.get(invoice.id) != invoice.digest:
-                self._digests[invoice.id] = invoice.digest
-                fresh.append(invoice)
-        return fresh
-
-    def take(self, outcome: Outcome) -> None:
-        """Keeps what became of an invoice."""
-        self._outcomes.append(outcome)
-
-    def drain(self) -> list[Outcome]:
-        """Gives what was kept, once."""
-        outcomes, self._outcomes = self._outcomes, []
-        return outcomes

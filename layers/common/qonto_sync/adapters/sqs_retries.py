@@ -50,6 +50,8 @@ class SqsRetryQueue:
             except SyncError as error:
                 _log.warning("queue_unavailable", extra={"detail": str(error)})
                 unsent += len(some)
+        if unsent:
+            _log.warning("messages_not_sent", extra={"count": unsent})
         return unsent
 
     def postpone(self, receipt: str, seconds: int) -> None:
