@@ -98,6 +98,8 @@ class SyncRun:
         started = self._clock.monotonic()
         self._checkpoint = self._checkpoints.read(self._connection)
         window = self._window()
+        # Where the fresh end of the window begins; the docstring of `window` has the reason.
+        self._fresh_from = window.end - self._policy.overlap
         _log.info("run_started", extra={"from": to_text(window.start), "to": to_text(window.end)})
         outcome = self._run(window)
         return SyncResult(
@@ -150,14 +152,16 @@ class SyncRun:
             if smaller:
                 older, newer = smaller
                 slices += [newer, older]
-                self._tally.slices_planned += 1
+                self._tally.slices_planned += self._is_committed(older)
 
     def _sync_slice(self, window: Window) -> tuple[Window, Window] | None:
-        """Archives and commits the slice, or gives its halves when it is too big or cannot be certified."""
+        """Archives and commits the slice, or gives two smaller ones: it is too big, or cannot be certified."""
         halves = window.halves()
         slice_archiver = self._slice_archiver()
         for attempt in range(1, _READINGS + 1):
             first = self._page(window, 1)
+            if first.total_pages > 1 and (parts := window.cut_at(self._fresh_from)):
+                return parts
             if halves and first.total_pages > self._policy.pages_per_slice:
                 return halves
             facts = {"from": to_text(window.start), "to": to_text(window.end), "total_count": first.total_count}
@@ -202,8 +206,12 @@ class SyncRun:
             )
         return page
 
+    def _is_committed(self, window: Window) -> bool:
+        """Whether the slice is committed on its own: what ends where the fresh part begins is, with that part."""
+        return window.end != self._fresh_from
+
     def _commit(self, window: Window) -> None:
-        if self._dry_run:
+        if self._dry_run or not self._is_committed(window):
             return
         before = self._checkpoint
         synced_until = max(window.end, before.synced_until) if before else window.end
