@@ -96,6 +96,16 @@ def test_a_fresh_change_is_looked_at_once_more(world: World) -> None:
     assert world.archived("a") == world.source("a")
 
 
+def test_a_slow_download_does_not_settle(world: World) -> None:
+    """What counts is when the file was asked for: a PDF made anew meanwhile is not what came."""
+    world.qonto.put("a")
+    world.clock.advance(seconds=70)
+    world.archive.before_put = lambda key: world.clock.advance(seconds=90) if key.endswith(".pdf") else None
+    pending = archive(world).row.pending
+    assert pending
+    assert pending.reason is PendingReason.SETTLING
+
+
 def test_an_early_look_does_not_settle(world: World) -> None:
     """A duplicate message that comes too early changes neither the due time nor the state."""
     world.qonto.put("a")

@@ -121,6 +121,8 @@ class InvoiceArchiver:
             document=document,
             deleted_at_source=None,
         )
+        # Before the download, for what is on its way may be the old PDF, however long it takes.
+        looked_at = self._clock.now()
         try:
             file, unchanged = self._file(invoice, after, seen)
         except ItemError as error:
@@ -128,7 +130,7 @@ class InvoiceArchiver:
             failed = schedule.after_failure(error, before.pending, self._clock.now(), self._random)
             written = self._ledger.write(replace(after, pending=failed))
             return Outcome(written, document_written, failure=error)
-        pending = schedule.after_archiving(invoice, row, self._clock.now())
+        pending = schedule.after_archiving(invoice, row, looked_at)
         written = self._ledger.write(replace(after, file=file, pending=pending))
         file_written = file is not None and not unchanged
         return Outcome(

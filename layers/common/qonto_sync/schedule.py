@@ -71,28 +71,28 @@ def after_failure(error: ItemError, previous: Pending | None, now: datetime, ran
     return Pending(reason, since, now + interval, attempts, str(error))
 
 
-def after_archiving(invoice: Invoice, row: LedgerRow | None, now: datetime) -> Pending | None:
-    """The next look at an invoice whose JSON, and PDF if it names one, were archived now; None when it is settled.
+def after_archiving(invoice: Invoice, row: LedgerRow | None, looked_at: datetime) -> Pending | None:
+    """The next look at an invoice whose JSON, and PDF if it names one, were archived; None when it is settled.
 
-    `row` is what the ledger said before.
+    `row` is what the ledger said before, `looked_at` when the file was asked for.
     """
     previous = row.pending if row else None
     if invoice.attachment_id is None:
         if invoice.is_draft:
             return None
-        since, attempts = _continued(previous, PendingReason.AWAITING_ATTACHMENT, now)
+        since, attempts = _continued(previous, PendingReason.AWAITING_ATTACHMENT, looked_at)
         interval = _AWAITING[min(attempts, len(_AWAITING)) - 1]
         detail = "the invoice has no attachment yet"
-        return Pending(PendingReason.AWAITING_ATTACHMENT, since, now + interval, attempts, detail)
-    if invoice.changed_at is None or now - invoice.changed_at >= SETTLING_TIME:
+        return Pending(PendingReason.AWAITING_ATTACHMENT, since, looked_at + interval, attempts, detail)
+    if invoice.changed_at is None or looked_at - invoice.changed_at >= SETTLING_TIME:
         return None
     if row and row.holds(invoice) and previous and previous.reason is PendingReason.SETTLING:
-        if previous.due_at <= now:
+        if previous.due_at <= looked_at:
             # Once more is enough, also when the source's clock is wrong.
             return None
         return previous
     detail = "the invoice changed a moment ago: its PDF may be made anew"
-    return Pending(PendingReason.SETTLING, now, now + SETTLING_TIME, 1, detail)
+    return Pending(PendingReason.SETTLING, looked_at, looked_at + SETTLING_TIME, 1, detail)
 
 
 def _continued(previous: Pending | None, reason: PendingReason, now: datetime) -> tuple[datetime, int]:
