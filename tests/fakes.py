@@ -99,9 +99,11 @@ class FakeQonto:
     `before_page` is called before each page is answered, `fail_next` makes the next calls of a kind raise.
     """
 
-    def __init__(self, clock: ManualClock, *, per_page: int = 100) -> None:
+    def __init__(self, clock: ManualClock, *, per_page: int = 100, inclusive: bool = True) -> None:
         self._clock = clock
         self._per_page = per_page
+        # Whether the bounds of a filter belong to it: the documentation does not say.
+        self._margin = timedelta(0) if inclusive else timedelta(microseconds=1)
         self.invoices: dict[str, dict[str, Any]] = {}
         self.files: dict[str, FakeFile] = {}
         self.skew = timedelta(0)
@@ -131,6 +133,7 @@ class FakeQonto:
         self.before_page(number)
         self.pages_read.append(number)
         start, end = window.filter_bounds
+        start, end = start + self._margin, end - self._margin
         found = sorted(
             (fields for fields in self.invoices.values() if start <= _at(fields["updated_at"]) <= end),
             key=lambda fields: (_at(fields["created_at"]), fields["id"]),

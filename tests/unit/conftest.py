@@ -49,11 +49,13 @@ class World:
             in_flight=4,
         )
     )
+    per_page: int = 3
+    inclusive: bool = True
     qonto: FakeQonto = field(init=False)
     archiver: InvoiceArchiver = field(init=False)
 
     def __post_init__(self) -> None:
-        self.qonto = FakeQonto(self.clock, per_page=3)
+        self.qonto = FakeQonto(self.clock, per_page=self.per_page, inclusive=self.inclusive)
         self.archiver = InvoiceArchiver(
             CONNECTION,
             source=self.qonto,

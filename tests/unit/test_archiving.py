@@ -198,6 +198,33 @@ def test_an_older_version_is_not_written(world: World) -> None:
     assert len(world.archive.versions["default/client_invoices/2026/03/a/invoice.json"]) == 1
 
 
+def test_an_edit_that_steps_back_in_time_is_archived_when_it_is_confirmed(world: World) -> None:
+    """Two overlapping edits may leave the earlier `updated_at` on the later content."""
+    put_long_ago(world)
+    archive(world)
+    world.qonto.put("a", updated_at="2026-02-01T00:00:00Z", status="paid")
+    pending = archive(world).row.pending
+    assert pending
+    assert pending.reason is PendingReason.SETTLING
+    assert world.archived("a") != world.source("a")
+    world.clock.advance(seconds=120)
+    assert world.archiver.refresh(A).row.pending is None
+    assert world.archived("a") == world.source("a")
+
+
+def test_an_old_answer_confirms_nothing(world: World) -> None:
+    """Only one that was asked for after the doubt was due: a slow writer may still hold an older one."""
+    put_long_ago(world)
+    old = world.qonto.invoice(A)
+    put_long_ago(world, status="paid")
+    archive(world)
+    world.archiver.archive(old, world.ledger.row("a"))
+    world.clock.advance(minutes=3)
+    world.archiver.archive(old, world.ledger.row("a"))
+    assert world.archived("a") == world.source("a")
+    assert world.archiver.refresh(A).row.pending is None
+
+
 def test_a_stale_writer_starts_over_with_the_newest(world: World) -> None:
     """Between its reading of the ledger and its write another writer was faster: 412, then afresh."""
     put_long_ago(world)

@@ -85,13 +85,23 @@ class InvoiceArchiver:
                 except NotFound:
                     return self._mark_deleted(invoice.id)
                 row = self._row(invoice.id)
-            if row and row.is_newer_than(invoice):
-                return Outcome(row)
             try:
+                if row and row.is_newer_than(invoice) and not schedule.confirms(invoice, row):
+                    return self._doubt(invoice, row)
                 return self._archive_once(invoice, row, seen)
             except Conflict as conflict:
                 _log.info("write_conflict", extra={"invoice_id": invoice.id, "conflict": str(conflict)})
         raise Retriable("other writers kept changing the archive of this invoice")
+
+    def _doubt(self, invoice: Invoice, row: LedgerRow) -> Outcome:
+        """Keeps what the archive has; what the source said is asked for once more when it may have changed its mind.
+
+        Mostly the answer is an old one and a faster writer has archived a newer. But `updated_at` can step back at the
+        source, if two edits overlap: then the second answer is the same, and is believed.
+        """
+        if row.pending or row.holds(invoice):
+            return Outcome(row)
+        return Outcome(self._ledger.write(replace(row, pending=schedule.after_doubt(self._clock.now()))))
 
     def _refresh(self, invoice_id: InvoiceId) -> Outcome:
         try:

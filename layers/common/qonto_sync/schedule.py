@@ -95,6 +95,22 @@ def after_archiving(invoice: Invoice, row: LedgerRow | None, looked_at: datetime
     return Pending(PendingReason.SETTLING, looked_at, looked_at + SETTLING_TIME, 1, detail)
 
 
+def after_doubt(now: datetime) -> Pending:
+    """The next look at an invoice of which the source gave a version older than the archived one."""
+    detail = "the source gave an older version than the archived one: it is asked once more"
+    return Pending(PendingReason.SETTLING, now, now + SETTLING_TIME, 1, detail)
+
+
+def confirms(invoice: Invoice, row: LedgerRow) -> bool:
+    """Whether this is the answer to the second question: asked for after the doubt was due."""
+    pending = row.pending
+    return (
+        pending is not None
+        and pending.reason is PendingReason.SETTLING
+        and invoice.revision.requested_at >= pending.due_at
+    )
+
+
 def _continued(previous: Pending | None, reason: PendingReason, now: datetime) -> tuple[datetime, int]:
     """Since when, and how many looks in a row including this one, ended with this reason."""
     if previous and previous.reason is reason:
