@@ -15,8 +15,10 @@ export SAM_CLI_TELEMETRY := 0
 ARCHITECTURE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 FUNCTION ?= SyncFunction
 EVENT ?= events/scheduled-rule.json
+SEEDS ?= 20000
+FROM ?= 0
 
-.PHONY: help run local invoke test check check-fast format build clean setup setup-sam lock
+.PHONY: help run local invoke test check check-fast simulate format build clean setup setup-sam lock
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -41,6 +43,9 @@ check: setup ## lint, format and types
 
 check-fast: check ## the inner loop: every check, and the tests that take seconds
 	pytest -q -n auto -m "not slow" tests/unit tests/contract tests/template
+
+simulate: setup ## more seeds of the simulation: SEEDS=, FROM=
+	@python -m tests.simulation --seeds $(SEEDS) --from $(FROM)
 
 format: setup ## put the code in order
 	ruff check --fix .
