@@ -54,6 +54,7 @@ def everything(world: World) -> str:
     return served.hexdigest()
 
 
+@pytest.mark.slow
 def test_another_process_sees_the_same_world() -> None:
     """Seed, start and clock decide every byte of every document and drawn file, in any process."""
     now = STARTED_AT + timedelta(hours=7)
@@ -64,6 +65,7 @@ def test_another_process_sees_the_same_world() -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(looks=st.lists(st.floats(0, 6 * 3600), max_size=6))
+@pytest.mark.slow
 def test_looking_changes_nothing(looks: list[float]) -> None:
     """However often somebody looked on the way, the world at a moment is the same."""
     clock = ManualClock()
