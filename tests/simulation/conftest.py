@@ -1,0 +1,29 @@
+"""Workers on all cores, shared by the explorations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.aws import moto_server
+from tests.simulation.explore import explorer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.simulation.explore import Explorer
+
+
+@pytest.fixture(scope="session")
+def runs() -> Iterator[Explorer]:
+    """Runs of the simulation, on all cores."""
+    with explorer() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[str]:
+    """The address of a local AWS."""
+    with moto_server() as endpoint_url:
+        yield endpoint_url

@@ -1,0 +1,200 @@
+"""The two functions and what starts them: the schedule, people in a hurry, and the queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+from qonto_sync.adapters.dynamodb_state import DynamoDbCheckpoints, DynamoDbLedger
+from qonto_sync.adapters.s3_archive import S3Archive
+from qonto_sync.adapters.sqs_retries import SqsRetryQueue
+from qonto_sync.archiving import InvoiceArchiver
+from qonto_sync.clock import InvocationDeadline
+from qonto_sync.errors import Fatal, Retriable, SyncError
+from qonto_sync.model import RunId
+from qonto_sync.result import Requests
+from qonto_sync.retry import InvoiceRetry, RetryBatch
+from qonto_sync.sync import SyncRun
+from tests.fakes import CONNECTION, InlineExecutor
+from tests.simulation.decisions import Kind
+from tests.simulation.network import Wire
+from tests.simulation.qonto import QontoPort
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from qonto_sync.model import ConnectionName
+    from qonto_sync.sync import SyncPolicy
+    from tests.simulation.dynamodb import MemoryDynamoDb
+    from tests.simulation.network import Network
+    from tests.simulation.organization import Organization
+    from tests.simulation.qonto import Habits
+    from tests.simulation.s3 import MemoryS3
+    from tests.simulation.scheduler import Process
+    from tests.simulation.sqs import MemorySqs, Received
+    from tests.simulation.watch import Watch
+
+_SYNC_SECONDS, _RETRY_SECONDS = 900, 120
+_BATCH_SIZES = (5, 1, 2)
+_CONCURRENCY = 2
+_ANOTHER_RUN_AFTER = (None, 0.0, 0.5, 3.0, 30.0, 90.0, 150.0, 300.0)
+"""Seconds after the hourly run that someone invokes the function by hand, if anyone does."""
+
+
+@dataclass(slots=True)
+class Lambdas:
+    """Starts processes, each with adapters of its own on the shared services."""
+
+    organization: Organization
+    habits: Habits
+    s3: MemoryS3
+    dynamodb: MemoryDynamoDb
+    sqs: MemorySqs
+    network: Network
+    policy: SyncPolicy
+    watch: Watch
+    _syncs: int = 0
+    _retries: int = 0
+    _retries_running: int = 0
+    _polls_at: datetime | None = None
+
+    def hourly(self) -> None:
+        """The schedule fires; perhaps someone else starts a run, too."""
+        self._syncs += 1
+        again = self.network.decisions.pick("schedule", "hour", Kind.START, len(_ANOTHER_RUN_AFTER))
+        self._sync(f"sync-{self._syncs}")
+        delay = _ANOTHER_RUN_AFTER[again]
+        if delay is not None:
+            self.network.scheduler.after(delay, partial(self._sync, f"sync-{self._syncs}b"))
+
+    def poll(self) -> None:
+        """Delivers what is visible in the queue, and comes back when there will be more."""
+        scheduler, decisions = self.network.scheduler, self.network.decisions
+        while self._retries_running < _CONCURRENCY:
+            newest_first = bool(decisions.pick("queue", "order", Kind.QUEUE, 2))
+            size = _BATCH_SIZES[decisions.pick("queue", "batch", Kind.QUEUE, len(_BATCH_SIZES))]
+            batch = self.sqs.receive(size, newest_first=newest_first)
+            if not batch:
+                break
+            if decisions.pick("queue", "duplicate", Kind.QUEUE, 2):
+                self.sqs.duplicate(batch[0].receipt)
+            self._retries += 1
+            self._retries_running += 1
+            scheduler.spawn(f"retry-{self._retries}", _RETRY_SECONDS, partial(self._retry_body, batch=batch))
+        self.come_back()
+
+    def come_back(self) -> None:
+        """Polls when the next message becomes visible; a busy function polls when it is done."""
+        visible = self.sqs.next_visible()
+        if visible is None or self._retries_running >= _CONCURRENCY:
+            return
+        scheduler = self.network.scheduler
+        if self._polls_at is None or self._polls_at <= scheduler.now() or visible < self._polls_at:
+            self._polls_at = max(visible, scheduler.now() + timedelta(seconds=1))
+            scheduler.at(self._polls_at, self.poll)
+
+    def _sync(self, name: str) -> None:
+        self._tell(f"{name} starts")
+        self.network.scheduler.spawn(name, _SYNC_SECONDS, self._sync_body)
+
+    def _sync_body(self, process: Process) -> None:
+        source = QontoPort(self.organization, self.habits, self.network)
+        run = SyncRun(
+            CONNECTION,
+            RunId(process.name),
+            policy=self.policy,
+            source=source,
+            ledger=self._ledger(),
+            checkpoints=DynamoDbCheckpoints(self._wire("dynamodb"), "state", self.network.scheduler),
+            archiver=self._archiver(source),
+            queue=self._queue(),
+            executor=InlineExecutor(),
+            clock=self.network.scheduler,
+            deadline=self._deadline(process, _SYNC_SECONDS),
+            requests=Requests(),
+        )
+        try:
+            result = run.execute()
+        except (Fatal, Retriable) as error:
+            self._tell(f"{process.name} fails: {type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001 - none may come out of a use case
+            self.watch.broken(f"{process.name} raised {error!r}")
+        else:
+            self._tell(f"{process.name} ends: {result.outcome}")
+            self.watch.run_ended(process, result)
+
+    def _retry_body(self, process: Process, batch: list[Received]) -> None:
+        """As the handler of the retry function does it, and its event source around it."""
+        self._tell(f"{process.name} starts with {len(batch)} messages")
+        try:
+            failed = self._handle(process, batch)
+            for message in batch:
+                if message.receipt not in failed:
+                    self.sqs.delete(message.receipt)
+            self._tell(f"{process.name} ends: {len(failed)} failed")
+        finally:
+            self._retries_running -= 1
+            self.network.scheduler.after(1, self.poll)
+
+    def _handle(self, process: Process, batch: list[Received]) -> set[str]:
+        def connect(_connection: ConnectionName) -> InvoiceRetry:
+            source = QontoPort(self.organization, self.habits, self.network)
+            return InvoiceRetry(
+                archiver=self._archiver(source),
+                ledger=self._ledger(),
+                queue=self._queue(),
+                clock=self.network.scheduler,
+            )
+
+        worker = RetryBatch(
+            cache(connect),
+            queue=self._queue(),
+            deadline=self._deadline(process, _RETRY_SECONDS),
+            random=_middle,
+        )
+        failed = set()
+        for message in batch:
+            try:
+                worker.process(message.body, receipt=message.receipt, receive_count=message.receive_count)
+            except SyncError:
+                failed.add(message.receipt)
+            except Exception as error:  # noqa: BLE001 - none may come out of a use case
+                self.watch.broken(f"{process.name} raised {error!r}")
+                failed.add(message.receipt)
+        return failed
+
+    def _archiver(self, source: QontoPort) -> InvoiceArchiver:
+        return InvoiceArchiver(
+            CONNECTION,
+            source=source,
+            files=source,
+            archive=S3Archive(self._wire("s3"), "archive"),
+            ledger=self._ledger(),
+            clock=self.network.scheduler,
+            random=_middle,
+        )
+
+    def _ledger(self) -> DynamoDbLedger:
+        return DynamoDbLedger(self._wire("dynamodb"), "state", self.network.scheduler, _middle)
+
+    def _queue(self) -> SqsRetryQueue:
+        return SqsRetryQueue(self._wire("sqs"), "https://sqs.example/retry")
+
+    def _wire(self, service: str) -> Any:
+        return Wire(service, getattr(self, service), self.network)
+
+    def _deadline(self, process: Process, seconds: int) -> InvocationDeadline:
+        end = process.started + timedelta(seconds=seconds)
+        return InvocationDeadline(
+            lambda: round((end - self.network.scheduler.now()).total_seconds() * 1000),
+        )
+
+    def _tell(self, line: str) -> None:
+        self.network.story.tell(self.network.scheduler.now(), line)
+
+
+def _middle() -> float:
+    """Chance that always lies in the middle: what varies in a run is decided elsewhere."""
+    return 0.5

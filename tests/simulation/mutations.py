@@ -1,0 +1,118 @@
+"""Safeguards switched off, one at a time: the simulation is worth what it finds then."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from qonto_sync import schedule, sync, window
+from qonto_sync.adapters import dynamodb_state, s3_archive
+from qonto_sync.archiving import InvoiceArchiver
+from qonto_sync.model import LedgerRow, RunId
+from qonto_sync.window import Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+
+    from qonto_sync.errors import ItemError
+    from qonto_sync.model import Checkpoint, Invoice, InvoiceId, InvoicePage, Pending
+    from qonto_sync.window import Window
+
+
+_SLOW_DOWNLOAD = timedelta(seconds=80)
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One name of the product, given another meaning."""
+
+    owner: Any
+    name: str
+    instead: object
+
+
+@contextmanager
+def mutated(name: str | None) -> Iterator[None]:
+    """The product without this safeguard; the product as it is if there is no name."""
+    if name is None:
+        yield
+        return
+    mutation = MUTATIONS[name]
+    with patch.object(mutation.owner, mutation.name, mutation.instead):
+        yield
+
+
+def _front_to_back(reading: Reading, fetch: Callable[[int], InvoicePage]) -> Iterator[InvoicePage]:
+    yield reading._take(reading._first)
+    for number in range(2, reading._first.total_pages + 1):
+        yield reading._take(fetch(number))
+
+
+def _unrecorded(archiver: InvoiceArchiver, invoice_id: InvoiceId, status: str | None, _error: ItemError) -> LedgerRow:
+    return LedgerRow(archiver._connection, invoice_id, status=status)
+
+
+_read_checkpoint = dynamodb_state._checkpoint
+
+
+def _by_someone_else(item: Mapping[str, Any]) -> Checkpoint:
+    return replace(_read_checkpoint(item), run_id=RunId("someone else"))
+
+
+_window_to_cover = window.window_to_cover
+
+
+def _without_overlap(*known: Any, overlap: timedelta, lag: timedelta) -> Window:
+    return _window_to_cover(*known, overlap=overlap * 0, lag=lag)
+
+
+def _without_lag(*known: Any, overlap: timedelta, lag: timedelta) -> Window:
+    return _window_to_cover(*known, overlap=overlap, lag=lag * 0)
+
+
+_cover = sync.SyncRun._cover
+
+
+def _as_if_all_were_fresh(run: sync.SyncRun, window: Window) -> None:
+    run._fresh_from = window.start
+    _cover(run, window)
+
+
+_after_archiving = schedule.after_archiving
+
+
+def _when_it_had_come(invoice: Invoice, row: LedgerRow | None, looked_at: datetime) -> Pending | None:
+    return _after_archiving(invoice, row, looked_at + _SLOW_DOWNLOAD)
+
+
+_file = InvoiceArchiver._file
+
+
+def _known_file(archiver: InvoiceArchiver, invoice: Invoice, row: LedgerRow, seen: Any) -> Any:
+    if row.file and row.file.attachment_id == invoice.attachment_id:
+        return row.file, True
+    return _file(archiver, invoice, row, seen)
+
+
+FRESH_END = "the fresh end of a window is not read apart"
+
+MUTATIONS: Mapping[str, Mutation] = {
+    "pages are read front to back": Mutation(Reading, "pages", _front_to_back),
+    FRESH_END: Mutation(sync.SyncRun, "_cover", _as_if_all_were_fresh),
+    "every reading counts as complete": Mutation(Reading, "is_complete", instead=True),
+    "S3 is written unconditionally": Mutation(s3_archive, "_condition", lambda _over: {}),
+    "failures are not recorded before the commit": Mutation(InvoiceArchiver, "_record", _unrecorded),
+    "an own commit is taken for another run's": Mutation(dynamodb_state, "_checkpoint", _by_someone_else),
+    "what is overdue is not woken": Mutation(sync.SyncRun, "_wake_overdue", lambda _run: None),
+    "a PDF that may be made anew is taken as final": Mutation(schedule, "SETTLING_TIME", timedelta(0)),
+    "a PDF counts as looked at when it had come": Mutation(schedule, "after_archiving", _when_it_had_come),
+    "a known attachment is not looked at again": Mutation(InvoiceArchiver, "_file", _known_file),
+    "an older version is written over a newer one": Mutation(LedgerRow, "is_newer_than", lambda _row, _invoice: False),
+    "windows do not overlap": Mutation(sync, "window_to_cover", _without_overlap),
+    "windows end at the present": Mutation(sync, "window_to_cover", _without_lag),
+}
+"""What each one is called, and what it changes."""

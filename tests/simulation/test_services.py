@@ -1,0 +1,335 @@
+"""The services in memory, held against moto: the same cases on both."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.aws import session
+from tests.fakes import ManualClock
+from tests.simulation.dynamodb import MemoryDynamoDb
+from tests.simulation.s3 import MemoryS3
+from tests.simulation.sqs import MemorySqs
+
+KEY = "default/client_invoices/2026/03/a/invoice.json"
+PART = 5 * 1024 * 1024
+"""The least that S3 takes as a part that is not the last."""
+
+
+def _code_of(call: Any, **request: Any) -> str:
+    """The error's code, as the adapters look at it."""
+    with pytest.raises(ClientError) as caught:
+        call(**request)
+    return str(caught.value.response["Error"]["Code"])
+
+
+@pytest.fixture(params=["memory", "moto"])
+def s3(request: pytest.FixtureRequest) -> Any:
+    """A client, and a bucket with versions."""
+    if request.param == "memory":
+        return MemoryS3(), {"Bucket": "archive"}
+    client: Any = session().client("s3", endpoint_url=request.getfixturevalue("aws"))
+    bucket = f"bucket-{uuid.uuid4().hex}"
+    client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": session().region_name})
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return client, {"Bucket": bucket}
+
+
+def test_s3_writes_on_conditions(s3: Any) -> None:
+    """Where nothing is, or over the version that is named."""
+    client, bucket = s3
+    put = {**bucket, "Key": KEY, "Metadata": {"sha256": "s"}}
+    first = client.put_object(**put, Body=b"1", IfNoneMatch="*")["ETag"]
+    assert _code_of(client.put_object, **put, Body=b"2", IfNoneMatch="*") == "PreconditionFailed"
+    second = client.put_object(**put, Body=b"2", IfMatch=first)["ETag"]
+    assert _code_of(client.put_object, **put, Body=b"3", IfMatch=first) == "PreconditionFailed"
+    elsewhere = {**put, "Key": KEY + "x"}
+    assert _code_of(client.put_object, **elsewhere, Body=b"3", IfMatch=first) == "NoSuchKey"
+    head = client.head_object(**bucket, Key=KEY)
+    assert (head["ETag"], head["ContentLength"], head["Metadata"]) == (second, 1, {"sha256": "s"})
+    # The content's MD5: equal bytes have equal ETags.
+    assert client.put_object(**put, Body=b"1", IfMatch=second)["ETag"] == first
+
+
+def test_s3_head_of_nothing(s3: Any) -> None:
+    """A bare 404."""
+    client, bucket = s3
+    assert _code_of(client.head_object, **bucket, Key=KEY) == "404"
+
+
+def test_s3_completes_an_upload(s3: Any) -> None:
+    """One object of all parts, with the ETag of an upload and no metadata; nothing before that."""
+    client, bucket = s3
+    place = {**bucket, "Key": KEY}
+    place["UploadId"] = client.create_multipart_upload(**place)["UploadId"]
+    parts = [
+        {"PartNumber": number, "ETag": client.upload_part(**place, PartNumber=number, Body=body)["ETag"]}
+        for number, body in enumerate((b"x" * PART, b"y"), 1)
+    ]
+    assert _code_of(client.head_object, **bucket, Key=KEY) == "404"
+    done = client.complete_multipart_upload(**place, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
+    head = client.head_object(**bucket, Key=KEY)
+    assert (head["ETag"], head["ContentLength"], head["Metadata"]) == (done["ETag"], PART + 1, {})
+    assert done["ETag"].endswith('-2"')
+
+
+def test_s3_aborts_an_upload(s3: Any) -> None:
+    """It is gone, and so are its parts."""
+    client, bucket = s3
+    place = {**bucket, "Key": KEY}
+    place["UploadId"] = client.create_multipart_upload(**place)["UploadId"]
+    client.upload_part(**place, PartNumber=1, Body=b"x")
+    client.abort_multipart_upload(**place)
+    assert _code_of(client.abort_multipart_upload, **place) == "NoSuchUpload"
+    assert _code_of(client.head_object, **bucket, Key=KEY) == "404"
+
+
+@pytest.mark.parametrize("condition", [{"IfNoneMatch": "*"}, {"IfMatch": '"another"'}])
+def test_s3_completes_on_conditions(s3: Any, condition: dict[str, str]) -> None:
+    """Those of `put_object`."""
+    client, bucket = s3
+    if "IfMatch" in condition and not isinstance(client, MemoryS3):
+        pytest.skip("moto completes whatever If-Match says; S3 documents it")
+    place = {**bucket, "Key": KEY}
+    first = client.put_object(**place, Body=b"1", Metadata={})["ETag"]
+    place["UploadId"] = client.create_multipart_upload(**place)["UploadId"]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": client.upload_part(**place, PartNumber=1, Body=b"2")["ETag"]}]}
+    refusal = _code_of(client.complete_multipart_upload, **place, MultipartUpload=parts, **condition)
+    assert refusal == "PreconditionFailed"
+    assert client.head_object(**bucket, Key=KEY)["ETag"] == first
+
+
+@pytest.fixture(params=["memory", "moto"])
+def table(request: pytest.FixtureRequest) -> Any:
+    """A client, and a table with the template's keys."""
+    if request.param == "memory":
+        return MemoryDynamoDb(ManualClock(), index_lag=timedelta), "state"
+    client = session().client("dynamodb", endpoint_url=request.getfixturevalue("aws"))
+    name = f"table-{uuid.uuid4().hex}"
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": attribute, "AttributeType": "S"} for attribute in ("pk", "pending_for", "due_at")
+        ],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "pending",
+                "KeySchema": [
+                    {"AttributeName": "pending_for", "KeyType": "HASH"},
+                    {"AttributeName": "due_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    return client, name
+
+
+def _item(pk: str, version: int, **more: str) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "version": {"N": str(version)}, **{name: {"S": text} for name, text in more.items()}}
+
+
+ABSENT = {"ConditionExpression": "attribute_not_exists(pk)"}
+
+
+def _over(version: int) -> dict[str, Any]:
+    return {
+        "ConditionExpression": "#version = :read_version",
+        "ExpressionAttributeNames": {"#version": "version"},
+        "ExpressionAttributeValues": {":read_version": {"N": str(version)}},
+    }
+
+
+def test_dynamodb_puts_on_conditions(table: Any) -> None:
+    """Where nothing is, or over the version that was read; a refusal shows what is there."""
+    client, name = table
+    put = {"TableName": name, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    client.put_item(**put, Item=_item("a", 1), **ABSENT)
+    client.put_item(**put, Item=_item("a", 2), **_over(1))
+    for request in (ABSENT, _over(1)):
+        with pytest.raises(ClientError) as caught:
+            client.put_item(**put, Item=_item("a", 3), **request)
+        answer: Any = caught.value.response
+        assert answer["Error"]["Code"] == "ConditionalCheckFailedException"
+        assert answer["Item"] == _item("a", 2)
+    with pytest.raises(ClientError) as caught:
+        client.put_item(**put, Item=_item("b", 3), **_over(2))
+    assert not dict(caught.value.response).get("Item")
+
+
+def test_dynamodb_updates_on_conditions(table: Any) -> None:
+    """Makes the item, then changes the attributes that are set."""
+    client, name = table
+    update = {
+        "TableName": name,
+        "Key": {"pk": {"S": "c"}},
+        "UpdateExpression": "SET run_id = :run_id, #version = :version",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    client.update_item(
+        **update,
+        ConditionExpression="attribute_not_exists(pk)",
+        ExpressionAttributeNames={"#version": "version"},
+        ExpressionAttributeValues={":run_id": {"S": "r1"}, ":version": {"N": "1"}},
+    )
+    condition = _over(1)
+    condition["ExpressionAttributeValues"] |= {":run_id": {"S": "r2"}, ":version": {"N": "2"}}
+    client.update_item(**update, **condition)
+    assert _code_of(client.update_item, **update, **condition) == "ConditionalCheckFailedException"
+    found = client.get_item(TableName=name, Key={"pk": {"S": "c"}}, ConsistentRead=True)["Item"]
+    assert found == _item("c", 2, run_id="r2")
+    assert "Item" not in client.get_item(TableName=name, Key={"pk": {"S": "d"}}, ConsistentRead=True)
+
+
+def test_dynamodb_reads_many(table: Any) -> None:
+    """Those that exist, in any order."""
+    client, name = table
+    for pk in "ab":
+        client.put_item(TableName=name, Item=_item(pk, 1), **ABSENT)
+    keys = [{"pk": {"S": pk}} for pk in "abc"]
+    answer = client.batch_get_item(RequestItems={name: {"Keys": keys, "ConsistentRead": True}})
+    assert sorted(found["pk"]["S"] for found in answer["Responses"][name]) == ["a", "b"]
+    assert not answer["UnprocessedKeys"]
+
+
+def test_dynamodb_queries_what_is_due(table: Any) -> None:
+    """The connection's items up to a time, the earliest first, over as many pages as there are."""
+    client, name = table
+    for pk, due_at in (("a", "5"), ("b", "1"), ("c", "3"), ("d", "9"), ("e", "1")):
+        client.put_item(TableName=name, Item=_item(pk, 1, pending_for="default", due_at=due_at), **ABSENT)
+    client.put_item(TableName=name, Item=_item("f", 1, pending_for="acme", due_at="1"), **ABSENT)
+    client.put_item(TableName=name, Item=_item("g", 1), **ABSENT)
+    query = {
+        "TableName": name,
+        "IndexName": "pending",
+        "KeyConditionExpression": "pending_for = :connection AND due_at <= :before",
+        "ExpressionAttributeValues": {":connection": {"S": "default"}, ":before": {"S": "5"}},
+    }
+    found: list[str] = []
+    while True:
+        answer = client.query(**query)
+        found += [one["due_at"]["S"] for one in answer["Items"]]
+        if "LastEvaluatedKey" not in answer:
+            break
+        query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+    assert found == ["1", "1", "3", "5"]
+
+
+def test_dynamodb_index_lags() -> None:
+    """In memory only: a query may miss what was just written."""
+    clock = ManualClock()
+    client = MemoryDynamoDb(clock, index_lag=lambda: timedelta(seconds=5))
+    client.put_item(Item=_item("a", 1, pending_for="default", due_at="1"), **ABSENT)
+    values = {":connection": {"S": "default"}, ":before": {"S": "1"}}
+    assert not client.query(ExpressionAttributeValues=values)["Items"]
+    clock.advance(seconds=5)
+    assert client.query(ExpressionAttributeValues=values)["Items"]
+
+
+class MotoQueue:
+    """moto's queue with the receiving side of `MemorySqs`."""
+
+    def __init__(self, endpoint_url: str, max_receive_count: int) -> None:
+        self._client: Any = session().client("sqs", endpoint_url=endpoint_url)
+        name = uuid.uuid4().hex
+        self._dead: str = self._client.create_queue(QueueName=f"dead-{name}")["QueueUrl"]
+        attributes = self._client.get_queue_attributes(QueueUrl=self._dead, AttributeNames=["QueueArn"])
+        arn = attributes["Attributes"]["QueueArn"]
+        redrive = f'{{"deadLetterTargetArn": "{arn}", "maxReceiveCount": "{max_receive_count}"}}'
+        self.url: str = self._client.create_queue(QueueName=name, Attributes={"RedrivePolicy": redrive})["QueueUrl"]
+        self.send_message_batch = self._client.send_message_batch
+        self.change_message_visibility = self._client.change_message_visibility
+
+    def receive(self) -> list[tuple[str, str, int]]:
+        answer = self._client.receive_message(
+            QueueUrl=self.url, MaxNumberOfMessages=10, AttributeNames=["ApproximateReceiveCount"]
+        )
+        return [
+            (message["Body"], message["ReceiptHandle"], int(message["Attributes"]["ApproximateReceiveCount"]))
+            for message in answer.get("Messages", [])
+        ]
+
+    def delete(self, receipt: str) -> None:
+        self._client.delete_message(QueueUrl=self.url, ReceiptHandle=receipt)
+
+    def dead_letters(self) -> int:
+        return len(self._client.receive_message(QueueUrl=self._dead, MaxNumberOfMessages=10).get("Messages", []))
+
+
+class InMemoryQueue:
+    """`MemorySqs` with moto's shape."""
+
+    url = "retry"
+
+    def __init__(self, max_receive_count: int) -> None:
+        self.clock = ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
+        self._sqs = MemorySqs(self.clock, timedelta(seconds=30), max_receive_count, timedelta(days=14))
+        self.send_message_batch = self._sqs.send_message_batch
+        self.change_message_visibility = self._sqs.change_message_visibility
+        self.delete = self._sqs.delete
+
+    def receive(self) -> list[tuple[str, str, int]]:
+        return [(message.body, message.receipt, message.receive_count) for message in self._sqs.receive(10)]
+
+    def dead_letters(self) -> int:
+        return len(self._sqs.dead_letters)
+
+
+@pytest.fixture(params=["memory", "moto"])
+def queue(request: pytest.FixtureRequest) -> Any:
+    """An empty queue that gives a message out twice at most."""
+    return InMemoryQueue(2) if request.param == "memory" else MotoQueue(request.getfixturevalue("aws"), 2)
+
+
+def _send(queue: Any, *bodies: str, delay: int = 0) -> Any:
+    entries = [{"Id": str(index), "MessageBody": body, "DelaySeconds": delay} for index, body in enumerate(bodies)]
+    return queue.send_message_batch(QueueUrl=queue.url, Entries=entries)
+
+
+def test_sqs_delivers_until_deleted(queue: Any) -> None:
+    """In flight it is not seen; postponed by nothing, it comes again and counts."""
+    assert len(_send(queue, "a", "b")["Successful"]) == 2
+    received = queue.receive()
+    assert sorted(body for body, _, _ in received) == ["a", "b"]
+    assert not queue.receive()
+    (_, done, _), (body, receipt, count) = received
+    assert count == 1
+    queue.delete(done)
+    queue.change_message_visibility(QueueUrl=queue.url, ReceiptHandle=receipt, VisibilityTimeout=0)
+    ((again, _, count),) = queue.receive()
+    assert (again, count) == (body, 2)
+
+
+def test_sqs_delays(queue: Any) -> None:
+    """What is delayed is not there yet."""
+    _send(queue, "a", delay=900)
+    assert not queue.receive()
+
+
+def test_sqs_gives_up(queue: Any) -> None:
+    """What was received as often as allowed goes to the dead letters when it would be received again."""
+    _send(queue, "a")
+    for _ in range(2):
+        ((_, receipt, _),) = queue.receive()
+        queue.change_message_visibility(QueueUrl=queue.url, ReceiptHandle=receipt, VisibilityTimeout=0)
+    assert not queue.receive()
+    assert queue.dead_letters() == 1
+
+
+def test_sqs_refuses_a_longer_delay() -> None:
+    """In memory only: SQS refuses it for each entry, and moto for none."""
+    with pytest.raises(ClientError):
+        _send(InMemoryQueue(2), "a", delay=901)
+
+
+def test_sqs_takes_ten_at_once(queue: Any) -> None:
+    """As the adapter sends them."""
+    with pytest.raises(ClientError):
+        _send(queue, *"abcdefghijk")
+    assert not queue.receive()

@@ -1,0 +1,233 @@
+"""What must hold: at every moment, and when the world has come to rest.
+
+1. Whatever became updated up to the committed `synced_until` is archived as it is at the source now, or pending in the
+   ledger. A version counts as soon as a run that could see it has committed: at once if it was visible when the lag had
+   passed, else with the next run that started later than that.
+2. The checkpoint never moves back, its version grows by one, and a run says `superseded` only if another committed.
+3. What lies under a key was always a true version of that very invoice or file, and never goes back to an older one.
+   Versions that share an `updated_at`, or do not tell it, are the exception: they may change places while the
+   ledger says that the work is not done (promise 1 still holds for them).
+4. At rest, everything is archived, the ledger points to it, and nothing is pending but what waits for a PDF that is
+   not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from qonto_sync.adapters.ledger_items import from_item
+from qonto_sync.keys import checkpoint_key, ledger_key
+from qonto_sync.model import InvoiceId
+from qonto_sync.result import RunOutcome
+from qonto_sync.times import from_text
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from qonto_sync.model import ConnectionName, LedgerRow, StoredObject
+    from qonto_sync.result import SyncResult
+    from tests.simulation.dynamodb import Item, MemoryDynamoDb
+    from tests.simulation.organization import Organization, Version
+    from tests.simulation.s3 import MemoryS3, StoredVersion
+    from tests.simulation.scheduler import Process, Scheduler
+    from tests.simulation.story import Story
+
+
+class _Commit(NamedTuple):
+    synced_until: datetime
+    by: str
+    run_started: datetime
+    at: datetime
+    advances: bool
+
+
+@dataclass(slots=True)
+class Watch:
+    """Sees every effect on the world and says which promise it broke."""
+
+    connection: ConnectionName
+    organization: Organization
+    s3: MemoryS3
+    dynamodb: MemoryDynamoDb
+    scheduler: Scheduler
+    story: Story
+    lag: timedelta
+    _commits: list[_Commit] = field(default_factory=list)
+    _due: set[tuple[str, int]] = field(default_factory=set)
+
+    def broken(self, promise: str) -> None:
+        """Something that must not be, is."""
+        self.story.broken(self.scheduler.now(), promise)
+
+    def object_written(self, key: str, version: StoredVersion) -> None:
+        """Promise 3."""
+        invoice_id, name = key.split("/")[-2:]
+        if name == "invoice.json":
+            truth = [known.document for known in self.organization.invoices.get(invoice_id, [])]
+        else:
+            truth = self.organization.files.get(name.removesuffix(".pdf"), [])
+        if version.body not in truth:
+            self.broken(f"{key} got content that was never at the source")
+            return
+        self._tell(f"writes {invoice_id} {name} {_name(truth, version.body)} to S3")
+        earlier = self.s3.versions[key][-2].body if len(self.s3.versions[key]) > 1 else None
+        if earlier and _last(truth, earlier) > _last(truth, version.body) and not self._tied(invoice_id, earlier, name):
+            self.broken(
+                f"{invoice_id} {name} went back from {_name(truth, earlier)} to {_name(truth, version.body)} in S3"
+            )
+
+    def item_written(self, before: Item | None, after: Item) -> None:
+        """Promise 2, and the story of the ledger."""
+        if after["pk"]["S"] != checkpoint_key(self.connection):
+            row = from_item(after)
+            pending = f", pending: {row.pending.reason} until {row.pending.due_at:%d %H:%M:%S}" if row.pending else ""
+            self._tell(f"writes ledger row {row.invoice_id} #{row.version} ({self._archived(row)}{pending})")
+            if row.pending and row.pending.detail.startswith("unexpected"):
+                self.broken(f"{row.invoice_id}: {row.pending.detail}")
+            return
+        commit = self._commit(after)
+        self._tell(f"commits checkpoint #{after['version']['N']} up to {commit.synced_until:%d %H:%M:%S}")
+        if before and commit.synced_until < self._commits[-1].synced_until:
+            self.broken("the checkpoint moved back")
+        if int(after["version"]["N"]) != len(self._commits) + 1:
+            self.broken("the checkpoint's version did not grow by one")
+        self._commits.append(commit)
+
+    def run_ended(self, process: Process, result: SyncResult) -> None:
+        """Promise 2: what the run says is what happened."""
+        others = [commit for commit in self._commits if commit.by != process.name and commit.at >= process.started]
+        if result.outcome is RunOutcome.SUPERSEDED and not others:
+            self.broken(f"{process.name} says that another run committed, but none did")
+        own = sum(commit.by == process.name for commit in self._commits)
+        if result.tally.slices_committed != own:
+            self.broken(f"{process.name} says {result.tally.slices_committed} commits, but made {own}")
+
+    def check(self) -> None:
+        """Promise 1."""
+        if not self._commits or self.story.violations:
+            return
+        for invoice_id, version in self.organization.live.items():
+            if self._is_due(invoice_id, version):
+                missing = self._missing(invoice_id, version)
+                if missing:
+                    until = self._commits[-1].synced_until
+                    self.broken(f"{missing}, and it is not pending, but the checkpoint says {until:%d %H:%M:%S}")
+
+    def unsettled(self) -> list[str]:
+        """Promise 4: what is not as it should be at rest."""
+        problems: list[str] = []
+        for invoice_id, version in self.organization.live.items():
+            row = self._row(invoice_id)
+            if row is None:
+                problems.append(f"{invoice_id} has no ledger row")
+                continue
+            problems += self._wrong(row, version)
+        for pk in self.dynamodb.items:
+            if pk.startswith("invoice#") and pk.split("#")[-1] in self.organization.deleted:
+                row = self._row(pk.split("#")[-1])
+                if row and row.pending:
+                    problems.append(f"{row.invoice_id} was deleted, but is pending")
+        return problems
+
+    def _wrong(self, row: LedgerRow, version: Version) -> list[str]:
+        id_ = row.invoice_id
+        problems: list[str] = []
+        if not self._points_to(row.document, version.document):
+            problems.append(f"{id_} v{version.number} is not archived, or the ledger does not point to it")
+        if version.attachment_id is None:
+            waits = row.pending is not None and row.pending.reason == "awaiting_attachment"
+            if waits == version.is_draft:
+                problems.append(f"{id_} has no PDF, and is {'' if waits else 'not '}waiting for one")
+            return problems
+        content = self.organization.file(version.attachment_id)
+        if row.file is None or row.file.attachment_id != version.attachment_id or content is None:
+            problems.append(f"{id_} {version.attachment_id} is not archived")
+        elif not self._points_to(row.file.object, content):
+            problems.append(f"{id_} {version.attachment_id} is not the latest, or the ledger does not point to it")
+        if row.pending:
+            problems.append(f"{id_} is pending: {row.pending.reason}: {row.pending.detail}")
+        return problems
+
+    def _points_to(self, stored: StoredObject | None, content: bytes) -> bool:
+        found = self.s3.current(stored.key) if stored else None
+        return (
+            stored is not None
+            and found is not None
+            and found.body == content
+            and found.etag == stored.etag
+            and stored.sha256 == hashlib.sha256(content).hexdigest()
+        )
+
+    def _is_due(self, invoice_id: str, version: Version) -> bool:
+        """Whether a committed run must have seen this version, or one that it silently replaced."""
+        if (invoice_id, version.number) not in self._due:
+            in_time = version.visible_at <= version.updated_at + self.lag
+            if not any(
+                commit.synced_until >= version.updated_at
+                and (in_time or (commit.run_started >= version.visible_at and commit.advances))
+                for commit in self._commits
+            ):
+                return False
+            self._due.add((invoice_id, version.number))
+        return True
+
+    def _missing(self, invoice_id: str, version: Version) -> str | None:
+        """What is neither archived nor pending."""
+        item = self.dynamodb.items.get(ledger_key(self.connection, InvoiceId(invoice_id)))
+        if item is None:
+            return f"{invoice_id} v{version.number} is not in the ledger"
+        if "due_at" in item:
+            return None
+        if not self._holds(item.get("document"), version.document):
+            return f"{invoice_id} v{version.number} is not archived"
+        attachment_id = version.attachment_id
+        if attachment_id is None:
+            return None if version.is_draft else f"{invoice_id} waits for its PDF"
+        file = item.get("file")
+        content = self.organization.file(attachment_id)
+        if file is None or file["M"]["attachment_id"]["S"] != attachment_id or not self._holds(file, content):
+            return f"the PDF {attachment_id} of {invoice_id} is not archived as it is now"
+        return None
+
+    def _holds(self, stored: Any, content: bytes | None) -> bool:
+        found = self.s3.current(stored["M"]["key"]["S"]) if stored else None
+        return found is not None and found.body == content
+
+    def _tied(self, invoice_id: str, earlier: bytes, name: str) -> bool:
+        """Whether nothing in the document could tell which of the versions is the later one."""
+        if name != "invoice.json":
+            return False
+        versions = self.organization.invoices[invoice_id]
+        known = next(version for version in versions if version.document == earlier)
+        return "updated_at" not in known.fields or [v.updated_at for v in versions].count(known.updated_at) > 1
+
+    def _row(self, invoice_id: str) -> LedgerRow | None:
+        item = self.dynamodb.items.get(ledger_key(self.connection, InvoiceId(invoice_id)))
+        return from_item(item) if item else None
+
+    def _commit(self, item: Item) -> _Commit:
+        synced_until = from_text(item["synced_until"]["S"])
+        if synced_until is None:
+            raise ValueError("synced_until is no time")
+        advances = not self._commits or synced_until > self._commits[-1].synced_until
+        started = self.scheduler.current.started
+        return _Commit(synced_until, item["run_id"]["S"], started, self.scheduler.now(), advances)
+
+    def _archived(self, row: LedgerRow) -> str:
+        documents = [version.document for version in self.organization.invoices[row.invoice_id]]
+        digests = [hashlib.sha256(document).hexdigest() for document in documents]
+        document = f"v{digests.index(row.document.sha256) + 1}" if row.document else "nothing"
+        return f"{document} + {row.file.attachment_id}" if row.file else document
+
+    def _tell(self, line: str) -> None:
+        self.story.tell(self.scheduler.now(), f"{self.scheduler.current.name} {line}")
+
+
+def _last(truth: list[bytes], content: bytes) -> int:
+    return len(truth) - truth[::-1].index(content)
+
+
+def _name(truth: list[bytes], content: bytes) -> str:
+    return f"v{_last(truth, content)}"
