@@ -100,7 +100,7 @@ class Lambdas:
         self.network.scheduler.spawn(name, _SYNC_SECONDS, self._sync_body)
 
     def _sync_body(self, process: Process) -> None:
-        source = QontoPort(self.organization, self.habits, self.network)
+        source = self._source()
         run = SyncRun(
             CONNECTION,
             RunId(process.name),
@@ -140,7 +140,7 @@ class Lambdas:
 
     def _handle(self, process: Process, batch: list[Received]) -> set[str]:
         def connect(_connection: ConnectionName) -> InvoiceRetry:
-            source = QontoPort(self.organization, self.habits, self.network)
+            source = self._source()
             return InvoiceRetry(
                 archiver=self._archiver(source),
                 ledger=self._ledger(),
@@ -164,6 +164,9 @@ class Lambdas:
                 self.watch.broken(f"{process.name} raised {error!r}")
                 failed.add(message.receipt)
         return failed
+
+    def _source(self) -> QontoPort:
+        return QontoPort(self.organization, self.habits, self.network, self.watch.page_answered)
 
     def _archiver(self, source: QontoPort) -> InvoiceArchiver:
         return InvoiceArchiver(

@@ -41,16 +41,26 @@ class Habits:
 class QontoPort:
     """`ports.InvoiceSource` and `ports.AttachmentFiles` in one."""
 
-    def __init__(self, organization: Organization, habits: Habits, network: Network) -> None:
+    def __init__(
+        self,
+        organization: Organization,
+        habits: Habits,
+        network: Network,
+        answered: Callable[[Window, int, list[str], list[str]], None],
+    ) -> None:
+        """`answered` is told the window, the number, what was listed and what of it was on the page."""
         self._organization = organization
         self._habits = habits
         self._network = network
+        self._answered = answered
 
     def page(self, window: Window, number: int) -> InvoicePage:
         """See `ports.InvoiceSource`."""
         requested_at = self._now()
         found: list[Version] = self._call("qonto.page", lambda: self._list(window))
         rows = found[(number - 1) * PER_PAGE : number * PER_PAGE]
+        if not self._habits.order_may_change:
+            self._answered(window, number, _ids(found), _ids(rows))
         told = rows or self._habits.counts_past_the_end
         return InvoicePage(
             number,
@@ -104,6 +114,10 @@ class QontoPort:
 
     def _call(self, operation: str, read: Callable[[], Any]) -> Any:
         return self._network.call(operation, read, {}, OF_SOURCE[operation])
+
+
+def _ids(versions: list[Version]) -> list[str]:
+    return [version.fields["id"] for version in versions]
 
 
 def _invoice(version: Version, requested_at: datetime) -> Invoice:

@@ -62,10 +62,10 @@ class Users:
         self._held: set[str] = set()
         self._made = 0
 
-    def follow_script(self, start: datetime, invoices: int, *, late: bool) -> None:
+    def follow_script(self, start: datetime, invoices: int) -> None:
         """What happens in every run: with seven invoices or more, a calm one has all kinds of work to do.
 
-        One change is committed late, in the course of the second sync or after it, if there are to be any such.
+        One change is committed late, in the course of the second sync or after it.
         """
         creations = (
             (-180, CREATIONS[0]),
@@ -79,7 +79,7 @@ class Users:
         )
         edits = (
             (25, "i1", EDITS[1]),
-            (52, "i6", EDITS[8 if late else 0]),
+            (52, "i6", EDITS[8]),
             (58.8, "i3", EDITS[2]),
             (85, "i5", FINALIZE),
         )

@@ -7,7 +7,9 @@
 3. What lies under a key was always a true version of that very invoice or file, and never goes back to an older one.
    Versions that share an `updated_at`, or do not tell it, are the exception: they may change places while the
    ledger says that the work is not done (promise 1 still holds for them).
-4. At rest, everything is archived, the ledger points to it, and nothing is pending but what waits for a PDF that is
+4. Of a slice whose list keeps its order and only shrinks, one reading meets every invoice that stays. (If it did not,
+   promise 1 would still hold, since the reading does not certify; but perhaps none ever would.)
+5. At rest, everything is archived, the ledger points to it, and nothing is pending but what waits for a PDF that is
    not there.
 """
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from qonto_sync.model import ConnectionName, LedgerRow, StoredObject
     from qonto_sync.result import SyncResult
+    from qonto_sync.window import Window
     from tests.simulation.dynamodb import Item, MemoryDynamoDb
     from tests.simulation.organization import Organization, Version
     from tests.simulation.s3 import MemoryS3, StoredVersion
@@ -44,6 +47,18 @@ class _Commit(NamedTuple):
 
 
 @dataclass(slots=True)
+class _Reading:
+    """The answers about one slice that a process has got since it asked for page 1."""
+
+    window: Window
+    at_first: set[str]
+    stayed: set[str]
+    met: set[str] = field(default_factory=set)
+    answers: int = 0
+    grew: bool = False
+
+
+@dataclass(slots=True)
 class Watch:
     """Sees every effect on the world and says which promise it broke."""
 
@@ -56,10 +71,27 @@ class Watch:
     lag: timedelta
     _commits: list[_Commit] = field(default_factory=list)
     _due: set[tuple[str, int]] = field(default_factory=set)
+    _readings: dict[str, _Reading] = field(default_factory=dict)
 
     def broken(self, promise: str) -> None:
         """Something that must not be, is."""
         self.story.broken(self.scheduler.now(), promise)
+
+    def page_answered(self, window: Window, number: int, listed: list[str], on_the_page: list[str]) -> None:
+        """Promise 4."""
+        process = self.scheduler.current.name
+        reading = self._readings.get(process)
+        if reading is None or reading.window != window:
+            reading = self._readings[process] = _Reading(window, set(listed), set(listed))
+        reading.grew |= not reading.at_first.issuperset(listed)
+        reading.stayed.intersection_update(listed)
+        reading.met.update(on_the_page)
+        reading.answers += 1
+        if number == 1 and reading.answers > 1:
+            del self._readings[process]
+            slipped = reading.stayed - reading.met
+            if slipped and not reading.grew:
+                self.broken(f"{process} read all pages and did not meet {min(slipped)}, which was there all the time")
 
     def object_written(self, key: str, version: StoredVersion) -> None:
         """Promise 3."""
@@ -116,7 +148,7 @@ class Watch:
                     self.broken(f"{missing}, and it is not pending, but the checkpoint says {until:%d %H:%M:%S}")
 
     def unsettled(self) -> list[str]:
-        """Promise 4: what is not as it should be at rest."""
+        """Promise 5: what is not as it should be at rest."""
         problems: list[str] = []
         for invoice_id, version in self.organization.live.items():
             row = self._row(invoice_id)

@@ -51,7 +51,6 @@ _INDEX_LAG_SECONDS = (0, 2, 120)
 class Assumption(Enum):
     """What the promises rest on. A world without one of them shows that they do."""
 
-    STABLE_OR_STILL = "The list changes its order only while nobody edits: the certificate tells one of them at a time."
     TOLD_CHANGES = "A PDF is made anew only after a change that the document gives a time of."
     NO_REPEATED_PDF = "A PDF that is made anew never has the bytes of an earlier one: its ETag would be the same."
 
@@ -105,8 +104,6 @@ class _World:
             counts_past_the_end=choose("totals past the end", (True, False)),
             order_may_change=choose("unstable order", (False, True)),
         )
-        # Nobody acts in the middle of a reading, if its order changes besides.
-        still = habits.order_may_change and without is not Assumption.STABLE_OR_STILL
         users = Users(
             organization,
             scheduler,
@@ -121,7 +118,7 @@ class _World:
             changed=self._watch.check,
             webhook=lambda invoice_id: sqs.put(message_body(_told_by_webhook(invoice_id))),
         )
-        users.follow_script(START, choose("invoices", _INVOICES), late=not still)
+        users.follow_script(START, choose("invoices", _INVOICES))
         self._lambdas = Lambdas(
             organization,
             habits,
@@ -132,7 +129,7 @@ class _World:
                 scheduler,
                 decisions,
                 self.story,
-                _nobody if still else users.interlude,
+                users.interlude,
                 self._watch.check,
             ),
             SyncPolicy(
@@ -166,10 +163,6 @@ class _World:
 
     def _go_on_to(self, when: datetime) -> None:
         self._scheduler.run(when, stop=lambda: bool(self.story.violations))
-
-
-def _nobody(_actor: str, _place: str) -> None:
-    """Nobody acts."""
 
 
 def _told_by_webhook(invoice_id: str) -> RetryMessage:

@@ -177,7 +177,7 @@ class SyncRun:
                 raise IncompleteRead(
                     f"The list of invoices updated from {to_text(window.start)} to {to_text(window.end)}"
                     f" did not add up in {_READINGS} readings: {reading.distinct} different invoices seen,"
-                    f" {reading.total_count} counted by Qonto"
+                    f" {first.total_count} counted by Qonto when the last reading began"
                 )
         return halves
 

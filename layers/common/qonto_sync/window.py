@@ -1,18 +1,25 @@
-"""Which time range a run covers, how it is cut, and in which order the pages of a slice are read. Pure.
+"""Windows, slices, and the reading of a slice that loses nothing. Pure.
 
-A window is *closed* when its end lies in the past: then its set of invoices only shrinks, for an edit gives an
-invoice a later `updated_at` and takes it out, and nothing new gets one in the past. The list is sorted by
-`created_at`, which never changes, so the invoices that stay keep their order and each one's index can only fall.
+Why a reading is complete. A window is *closed* when its end lies in the past: then its set of invoices only shrinks,
+for an edit gives an invoice a later `updated_at` and takes it out, and nothing new gets one in the past. What left is
+in the next window; so a reading is complete when it has seen every invoice that *stays* until its end.
 
-Hence pages are read from the last to the first. Before page *p* is read, an invoice that stays
-was either seen already or lies in pages 1..*p*; as it only moves towards the front, a page that is still to come
-has it. Read front to back, it could slip from an unread page into a read one and never be seen.
+The certificate. A reading counts how many invoices the slice has when it begins, and is complete when it has seen as
+many different ones. They can only be those that were there at the beginning, so they are all of those; in which order
+they were listed, and whether that changed between two pages, does not matter.
 
-One thing can still enter a closed window: a change that the source commits late, after its `updated_at` is in the
-past. It pushes later invoices back, perhaps from an unread page into a read one. `Reading.is_complete` notices that
-the count grew, but not if another invoice left in the same moment. So the *fresh* end of a run's window, as long as
-the overlap, is read apart from the rest: what slips there is in the next run's window, and in the rest nothing slips
-unless a commit is later than lag and overlap together. A slice of one page is one atomic answer and needs no cut.
+The order. Pages are read from the last to the first, so that the certificate is had at once although users go on
+editing. The list is sorted by `created_at`, which never changes: the invoices that stay keep their order, and each
+one's index can only fall. Before page *p* is read, an invoice that stays was either seen already or lies in pages
+1..*p*; as it only moves towards the front, a page that is still to come has it. Read front to back, each edit would
+let one slip from an unread page into a read one. Back to front, only an invoice that itself leaves unseen costs
+another reading.
+
+Late commits. One thing can still enter a closed window: a change that the source commits when its `updated_at` is
+past. Mostly it makes the count grow, and the reading does not certify; but if another invoice leaves between the same
+two pages, the count stays, and a third one may slip by. So the *fresh* end of a run's window, as long as the overlap,
+is read apart from the rest: what slips there is in the next run's window, and in the rest nothing slips unless a commit
+is later than lag and overlap together. A slice of one page is one atomic answer and needs no cut.
 """
 
 from __future__ import annotations
@@ -105,16 +112,13 @@ class Reading:
 
     @property
     def is_complete(self) -> bool:
-        """The certificate: all that was in the slice when page 1 was read last has been seen.
+        """The certificate: all that was in the slice when the reading began has been seen.
 
         A count that rose between two pages means that something entered a window that only shrinks.
         """
-        return not self._grew and self.distinct >= self.total_count
+        return not self._grew and self.distinct >= self._first.total_count
 
     def _take(self, page: InvoicePage) -> InvoicePage:
-        if page.number > 1 and not page.invoices:
-            # Past the end by now, because the slice shrank: what such a page says of totals is not to be trusted.
-            return page
         self._seen.update(invoice.id for invoice in page.invoices)
         self._grew = self._grew or page.total_count > self.total_count
         self.total_count = page.total_count
