@@ -139,7 +139,8 @@ class FakeQonto:
             key=lambda fields: (_at(fields["created_at"]), fields["id"]),
         )
         first = (number - 1) * self._per_page
-        rows = tuple(self._invoice(fields["id"]) for fields in found[first : first + self._per_page])
+        listed = found[first : first + self._per_page]
+        rows = tuple(self._invoice(fields["id"], listed_until=window.filter_bounds[1]) for fields in listed)
         return InvoicePage(number, rows, len(found), -(-len(found) // self._per_page), self.skew)
 
     def invoice(self, invoice_id: InvoiceId) -> Invoice:
@@ -163,10 +164,11 @@ class FakeQonto:
         else:
             yield download
 
-    def _invoice(self, invoice_id: str) -> Invoice:
+    def _invoice(self, invoice_id: str, *, listed_until: datetime | None = None) -> Invoice:
         if invoice_id not in self.invoices:
             raise NotFound("Qonto answered 404 for the invoice")
-        return Invoice.of(self.invoices[invoice_id], self.document(invoice_id), self._clock.now())
+        fields, document = self.invoices[invoice_id], self.document(invoice_id)
+        return Invoice.of(fields, document, self._clock.now(), listed_until=listed_until)
 
     def _called(self, call: str) -> None:
         self.calls.append(call)

@@ -44,6 +44,7 @@ FULL = LedgerRow(
     document=StoredObject("k/invoice.json", ETag('"e"'), Sha256("s" * 64), 10),
     file=StoredFile(AttachmentId("f"), StoredObject("k/f.pdf", ETag('"g"'), Sha256("t" * 64), 20), '"h"'),
     pending=Pending(PendingReason.FAILED, START, START + timedelta(minutes=1), 2, "503"),
+    writing_until=START + timedelta(minutes=15),
     deleted_at_source=START,
 )
 

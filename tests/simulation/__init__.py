@@ -15,7 +15,7 @@ organization, changes, users   the source, what can happen to it, and who does i
 qonto       the port to it
 lambdas     the two functions, their schedule and the queue's deliveries
 watch       what must hold at every moment, and at the end
-world       all of it together, and what the promises rest on
+world       all of it together
 explore, shrink   many runs, and the shortest story of one that fails
 mutations   the product without one of its safeguards
 """

@@ -28,6 +28,10 @@ class Change:
     """A message wakes the retry worker at once."""
     held: bool = False
     """Someone may commit it sooner."""
+    unseen: bool = False
+    """Nothing in the document tells it, except an `updated_at` if there is one."""
+    takes_back: bool = False
+    """The document becomes what it was before the last edit."""
 
 
 EDITS = (
@@ -42,6 +46,9 @@ EDITS = (
     Change("edits (committed at some time)", visible_after=_LATEST, held=True),
     Change("replaces the PDF of", new_attachment=True, render_after=0),
     Change("edits (and its webhook tells)", webhook=True),
+    Change("has the PDF made anew (10 s later) of", unseen=True, render_after=10),
+    Change("has the PDF made anew (110 s later) of", unseen=True, render_after=110),
+    Change("takes back the last edit of", takes_back=True),
 )
 CREATIONS = (
     Change("creates", status="unpaid", render_after=0),

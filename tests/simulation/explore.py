@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from multiprocessing.pool import Pool
 
     from tests.simulation.shrink import Departures
-    from tests.simulation.world import Assumption, Run
+    from tests.simulation.world import Run
 
 _AFTER_A_PAGE = "dynamodb.batch_get_item"
 _MANY_PAGES = {Point("world", "invoices", Kind.WORLD, 1): 3, Point("world", "pages per slice", Kind.WORLD, 1): 2}
@@ -51,10 +51,9 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """The product and the world as they are, or one of them without something."""
+    """The product as it is, or without one of its safeguards."""
 
     mutation: str | None = None
-    without: Assumption | None = None
 
     def try_seed(self, seed: int) -> Failure | None:
         """One run of this seed."""
@@ -75,7 +74,7 @@ class Variant:
 
     def _run(self, decisions: Decisions) -> Run:
         with mutated(self.mutation):
-            return simulate(decisions, without=self.without)
+            return simulate(decisions)
 
 
 def single_departures(kinds: Collection[Kind]) -> list[Departures]:
@@ -127,6 +126,14 @@ class Explorer:
     def departures(self, cases: Iterable[Departures], variant: Variant) -> Iterator[Failure | None]:
         """What became of each case."""
         return self._each(variant.try_departures, cases)
+
+    def shortest(self, seeds: Iterable[int], variant: Variant) -> Failure | None:
+        """The shortest story of the first seeds that fail."""
+        for block in batched(seeds, _BLOCK, strict=False):
+            failures = [failure for failure in self.seeds(block, variant) if failure]
+            if failures:
+                return variant.shortest(failures)
+        return None
 
     def _each[T](self, attempt: Callable[[T], Failure | None], cases: Iterable[T]) -> Iterator[Failure | None]:
         for block in batched(cases, _BLOCK, strict=False):

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 _SYNC_SECONDS, _RETRY_SECONDS = 900, 120
 _BATCH_SIZES = (5, 1, 2)
 _CONCURRENCY = 2
+_MOST_RETRIES = 2_000
+"""More deliveries than there is work for when all is quiet: messages keep each other alive."""
 _ANOTHER_RUN_AFTER = (None, 0.0, 0.5, 3.0, 30.0, 90.0, 150.0, 300.0)
 """Seconds after the hourly run that someone invokes the function by hand, if anyone does."""
 
@@ -57,6 +59,7 @@ class Lambdas:
     watch: Watch
     _syncs: int = 0
     _retries: int = 0
+    _quiet_retries: int = 0
     _retries_running: int = 0
     _polls_at: datetime | None = None
 
@@ -81,6 +84,9 @@ class Lambdas:
             if decisions.pick("queue", "duplicate", Kind.QUEUE, 2):
                 self.sqs.duplicate(batch[0].receipt)
             self._retries += 1
+            self._quiet_retries += decisions.quiet
+            if self._quiet_retries == _MOST_RETRIES:
+                self.watch.broken(f"messages were delivered {_MOST_RETRIES} times after all was quiet, and it goes on")
             self._retries_running += 1
             scheduler.spawn(f"retry-{self._retries}", _RETRY_SECONDS, partial(self._retry_body, batch=batch))
         self.come_back()

@@ -11,7 +11,8 @@ from unittest.mock import patch
 from qonto_sync import schedule, sync, window
 from qonto_sync.adapters import dynamodb_state, s3_archive
 from qonto_sync.archiving import InvoiceArchiver
-from qonto_sync.model import LedgerRow, RunId
+from qonto_sync.fencing import FencedObjects
+from qonto_sync.model import Invoice, LedgerRow, RunId
 from qonto_sync.window import Reading
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from qonto_sync.errors import ItemError
-    from qonto_sync.model import Checkpoint, Invoice, InvoiceId, InvoicePage, Pending
+    from qonto_sync.model import Checkpoint, InvoiceId, InvoicePage, Pending
     from qonto_sync.window import Window
 
 
@@ -92,10 +93,30 @@ def _when_it_had_come(invoice: Invoice, row: LedgerRow | None, looked_at: dateti
 _file = InvoiceArchiver._file
 
 
-def _known_file(archiver: InvoiceArchiver, invoice: Invoice, row: LedgerRow, seen: Any) -> Any:
+def _known_file(archiver: InvoiceArchiver, invoice: Invoice, row: LedgerRow, objects: FencedObjects) -> Any:
     if row.file and row.file.attachment_id == invoice.attachment_id:
         return row.file, True
-    return _file(archiver, invoice, row, seen)
+    return _file(archiver, invoice, row, objects)
+
+
+_of = Invoice.of
+
+
+def _of_the_document_alone(*known: Any, listed_until: datetime | None = None) -> Invoice:
+    return replace(_of(*known, listed_until=listed_until), untold_until=None)
+
+
+def _changed_when_created(*known: Any, listed_until: datetime | None = None) -> Invoice:
+    invoice = _of(*known, listed_until=listed_until)
+    return replace(invoice, changed_at=invoice.created_at or invoice.changed_at)
+
+
+_finish = FencedObjects.finish
+
+
+def _finish_for_all(objects: FencedObjects, row: LedgerRow) -> LedgerRow:
+    objects._others = None
+    return _finish(objects, row)
 
 
 FRESH_END = "the fresh end of a window is not read apart"
@@ -105,6 +126,19 @@ MUTATIONS: Mapping[str, Mutation] = {
     FRESH_END: Mutation(sync.SyncRun, "_cover", _as_if_all_were_fresh),
     "every reading counts as complete": Mutation(Reading, "is_complete", instead=True),
     "S3 is written unconditionally": Mutation(s3_archive, "_condition", lambda _over: {}),
+    "a writer does not announce that it replaces an object": Mutation(
+        FencedObjects, "_announce", lambda _objects: None
+    ),
+    "an announcement is taken back by another writer": Mutation(FencedObjects, "finish", _finish_for_all),
+    "the ledger is believed although a writer announced itself": Mutation(
+        FencedObjects, "holds", lambda _objects, _stored: True
+    ),
+    "a change that the document does not tell is not looked for": Mutation(
+        Invoice, "of", staticmethod(_of_the_document_alone)
+    ),
+    "an invoice that does not tell its changes counts as old": Mutation(
+        Invoice, "of", staticmethod(_changed_when_created)
+    ),
     "failures are not recorded before the commit": Mutation(InvoiceArchiver, "_record", _unrecorded),
     "an own commit is taken for another run's": Mutation(dynamodb_state, "_checkpoint", _by_someone_else),
     "what is overdue is not woken": Mutation(sync.SyncRun, "_wake_overdue", lambda _run: None),

@@ -64,7 +64,7 @@ class QontoPort:
         told = rows or self._habits.counts_past_the_end
         return InvoicePage(
             number,
-            tuple(_invoice(version, requested_at) for version in rows),
+            tuple(_invoice(version, requested_at, listed_until=window.filter_bounds[1]) for version in rows),
             total_count=len(found) if told else 0,
             total_pages=-(-len(found) // PER_PAGE) if told else 0,
             clock_skew=timedelta(0),
@@ -120,8 +120,8 @@ def _ids(versions: list[Version]) -> list[str]:
     return [version.fields["id"] for version in versions]
 
 
-def _invoice(version: Version, requested_at: datetime) -> Invoice:
-    return Invoice.of(version.fields, version.document, requested_at)
+def _invoice(version: Version, requested_at: datetime, *, listed_until: datetime | None = None) -> Invoice:
+    return Invoice.of(version.fields, version.document, requested_at, listed_until=listed_until)
 
 
 class _Download:

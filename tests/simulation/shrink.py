@@ -18,26 +18,27 @@ def shrink(failing: Run, replay: Callable[[Departures], Run]) -> Run:
 
     Parts are dropped first, then single departures (delta debugging); what is left is made as small as it goes.
     """
-    best = failing
-    size = len(best.departures)
+    best, size = failing, len(failing.departures)
     while size:
-        smaller = _without_a_part(best, size, replay)
-        if smaller:
-            best = smaller
-            size = min(size, len(best.departures))
-        else:
-            size //= 2
+        smaller = _without_parts(best, size, replay)
+        # Parts that could not be dropped may be droppable now that others are; single ones are tried until none is.
+        size = size // 2 if smaller is best or size > 1 else 1
+        best = smaller
     return _with_lower_courses(best, replay)
 
 
-def _without_a_part(run: Run, size: int, replay: Callable[[Departures], Run]) -> Run | None:
-    points = list(run.departures)
-    for first in range(0, len(points), size):
+def _without_parts(run: Run, size: int, replay: Callable[[Departures], Run]) -> Run:
+    """The run without each part of this size that it fails without; the same one if there is none."""
+    first = 0
+    while first < len(run.departures):
+        points = list(run.departures)
         dropped = set(points[first : first + size])
         shorter = replay({point: course for point, course in run.departures.items() if point not in dropped})
         if shorter.violations and len(shorter.departures) < len(run.departures):
-            return shorter
-    return None
+            run = shorter
+        else:
+            first += size
+    return run
 
 
 def _with_lower_courses(run: Run, replay: Callable[[Departures], Run]) -> Run:

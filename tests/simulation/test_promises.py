@@ -8,7 +8,7 @@ import pytest
 
 from tests.simulation.decisions import Decisions, Kind, SeededDecisions
 from tests.simulation.explore import Variant, entries_and_exits, reorderings, single_departures
-from tests.simulation.world import Assumption, simulate
+from tests.simulation.world import simulate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 SEEDS = 2_000
 FEW_SEEDS = 60
-MOST_SEEDS = 1_500
 
 
 def assert_none(failures: Iterable[Failure | None]) -> None:
@@ -78,10 +77,3 @@ def test_every_reordering(runs: Explorer) -> None:
 def test_seeds(runs: Explorer) -> None:
     """Everything at once: users, two syncs, retries, faults, crashes, late commits, lost answers."""
     assert_none(runs.seeds(range(SEEDS), Variant()))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("assumption", [Assumption.TOLD_CHANGES, Assumption.NO_REPEATED_PDF])
-def test_what_the_promises_rest_on(runs: Explorer, assumption: Assumption) -> None:
-    """Without an assumption a promise is broken; were it not, the assumption could go."""
-    assert any(runs.seeds(range(MOST_SEEDS), Variant(without=assumption)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -17,12 +18,15 @@ if TYPE_CHECKING:
 
     from tests.simulation.changes import Change
     from tests.simulation.decisions import Decisions
-    from tests.simulation.organization import Organization
+    from tests.simulation.organization import Organization, Version
     from tests.simulation.scheduler import Scheduler
     from tests.simulation.story import Story
 
 SMALL, LARGE = 40, 150
 """Bytes of a PDF that fits one part, and of one that takes several."""
+
+_MOST_ACTS = 300
+"""Each makes work, and work gives occasion to more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,6 @@ class Clerk:
 
     tells_updated_at: bool
     whole_seconds: bool
-    renders_untold: bool
-    """Whether a PDF is made anew after a change that the document gives no time of."""
     repeats_pdfs: bool
     """Whether a PDF that is made anew may have the bytes of an earlier one."""
 
@@ -60,7 +62,9 @@ class Users:
         self._webhook = webhook
         self._uncommitted: dict[str, Callable[[], None]] = {}
         self._held: set[str] = set()
+        self._attachments: Counter[str] = Counter()
         self._made = 0
+        self._acts = 0
 
     def follow_script(self, start: datetime, invoices: int) -> None:
         """What happens in every run: with seven invoices or more, a calm one has all kinds of work to do.
@@ -91,7 +95,9 @@ class Users:
         self._made = invoices
 
     def interlude(self, actor: str, place: str) -> None:
-        """Someone may do something at this very moment."""
+        """Someone may do something at this very moment, if there was not enough of that already."""
+        if self._acts == _MOST_ACTS:
+            return
         held = [commit for id_, commit in self._uncommitted.items() if id_ in self._held]
         now = self._decisions.pick(actor, f"{place}, {HELD}", Kind.USER, 1 + len(held))
         if now:
@@ -101,6 +107,7 @@ class Users:
         course = self._decisions.pick(actor, place, Kind.USER, 1 + len(CREATIONS) + acts * len(targets)) - 1
         if course < 0:
             return
+        self._acts += 1
         if course < len(CREATIONS):
             self._made += 1
             self._create(f"i{self._made}", CREATIONS[course])
@@ -131,7 +138,16 @@ class Users:
     def _edit(self, invoice_id: str, change: Change) -> None:
         version = self._organization.live.get(invoice_id)
         if version and invoice_id not in self._uncommitted:
-            self._change(invoice_id, {**version.fields, "edits": version.fields["edits"] + 1}, change)
+            self._change(invoice_id, self._edited(version, change), change)
+
+    def _edited(self, version: Version, change: Change) -> dict[str, Any]:
+        if change.unseen:
+            return version.fields
+        versions = self._organization.invoices[version.fields["id"]]
+        if change.takes_back and len(versions) > 1:
+            kept = {name: version.fields[name] for name in ("status", "attachment_id") if version.fields[name]}
+            return {**versions[-2].fields, **kept}
+        return {**version.fields, "edits": max(known.fields["edits"] for known in versions) + 1}
 
     def _delete(self, invoice_id: str) -> None:
         version = self._organization.live.get(invoice_id)
@@ -144,32 +160,30 @@ class Users:
         self._tell(f"Someone {change.name} {invoice_id}")
         attachment_id = fields["attachment_id"]
         if attachment_id is None or change.new_attachment:
-            attachment_id = f"p{invoice_id[1:]}-{fields['edits']}"
+            self._attachments[invoice_id] += 1
+            attachment_id = f"p{invoice_id[1:]}-{self._attachments[invoice_id]}"
         named = change.name_after is None and (change.status is not None or fields["attachment_id"] is not None)
         fields = {
             **fields,
             "status": change.status or fields["status"],
             "attachment_id": attachment_id if named else fields["attachment_id"],
         }
-        is_new = self._organization.file(attachment_id) is None
-        if change.render_after == 0 and is_new:
+        if change.render_after == 0 and self._organization.file(attachment_id) is None:
             self._render(attachment_id)
-        updated_at = self._stamp()
-        commit = partial(self._commit_once, invoice_id, fields, updated_at)
+        commit = partial(self._commit, invoice_id, fields, self._stamp())
         self._uncommitted[invoice_id] = commit
         if change.held:
             self._held.add(invoice_id)
-        self._scheduler.after(change.visible_after, commit)
+        self._scheduler.after(change.visible_after, partial(self._commit_unless_done, invoice_id, commit))
         if change.webhook:
             self._webhook(invoice_id)
-        if change.render_after and (named or change.name_after is not None) and (is_new or self._is_told(fields)):
+        if change.render_after and (named or change.name_after is not None):
             self._scheduler.after(change.render_after, partial(self._render_later, invoice_id, attachment_id, change))
 
-    def _commit_once(self, invoice_id: str, fields: dict[str, Any], updated_at: datetime) -> None:
-        """Unless it was committed sooner."""
-        version = self._organization.live.get(invoice_id)
-        if version is None or version.fields["edits"] < fields["edits"]:
-            self._commit(invoice_id, fields, updated_at)
+    def _commit_unless_done(self, invoice_id: str, commit: Callable[[], None]) -> None:
+        """It may have been committed sooner."""
+        if self._uncommitted.get(invoice_id) is commit:
+            commit()
 
     def _commit(
         self, invoice_id: str, fields: dict[str, Any], updated_at: datetime, visible_at: datetime | None = None
@@ -200,10 +214,6 @@ class Users:
         self._organization.render(attachment_id, LARGE if large else SMALL, repeats=self._clerk.repeats_pdfs)
         self._tell(f"Qonto makes {attachment_id} v{len(self._organization.files[attachment_id])}")
         self._changed()
-
-    def _is_told(self, fields: dict[str, Any]) -> bool:
-        """Whether a reader can know when this version was made, and so that its PDF may be made anew."""
-        return self._clerk.tells_updated_at or self._clerk.renders_untold or fields["edits"] == 0
 
     def _stamp(self) -> datetime:
         now = self._scheduler.now()

@@ -105,7 +105,8 @@ class Watch:
             return
         self._tell(f"writes {invoice_id} {name} {_name(truth, version.body)} to S3")
         earlier = self.s3.versions[key][-2].body if len(self.s3.versions[key]) > 1 else None
-        if earlier and _last(truth, earlier) > _last(truth, version.body) and not self._tied(invoice_id, earlier, name):
+        back = earlier is not None and _last(truth, earlier) > _last(truth, version.body)
+        if earlier and back and truth.count(earlier) == 1 and not self._tied(invoice_id, earlier, name):
             self.broken(
                 f"{invoice_id} {name} went back from {_name(truth, earlier)} to {_name(truth, version.body)} in S3"
             )

@@ -6,7 +6,6 @@ import logging
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
@@ -48,13 +47,6 @@ _RETENTION_MINUTES = (20_160, 90)
 _INDEX_LAG_SECONDS = (0, 2, 120)
 
 
-class Assumption(Enum):
-    """What the promises rest on. A world without one of them shows that they do."""
-
-    TOLD_CHANGES = "A PDF is made anew only after a change that the document gives a time of."
-    NO_REPEATED_PDF = "A PDF that is made anew never has the bytes of an earlier one: its ETag would be the same."
-
-
 @dataclass(frozen=True, slots=True)
 class Run:
     """What a run was and what came of it."""
@@ -65,16 +57,16 @@ class Run:
     violations: tuple[str, ...]
 
 
-def simulate(decisions: Decisions, *, without: Assumption | None = None) -> Run:
+def simulate(decisions: Decisions) -> Run:
     """Runs the world until it has come to rest, or a promise is broken."""
-    world = _World(decisions, without)
+    world = _World(decisions)
     with _small_parts_and_no_logs():
         world.run()
     return Run(decisions.taken, decisions.met, tuple(world.story.lines), tuple(world.story.violations))
 
 
 class _World:
-    def __init__(self, decisions: Decisions, without: Assumption | None) -> None:
+    def __init__(self, decisions: Decisions) -> None:
         def choose[T](what: str, courses: tuple[T, ...]) -> T:
             return courses[decisions.pick("world", what, Kind.WORLD, len(courses))]
 
@@ -112,8 +104,7 @@ class _World:
             Clerk(
                 tells_updated_at=choose("updated_at is told", (True, True, False)),
                 whole_seconds=choose("whole seconds", (False, True)),
-                renders_untold=without is Assumption.TOLD_CHANGES,
-                repeats_pdfs=without is Assumption.NO_REPEATED_PDF,
+                repeats_pdfs=choose("PDFs repeat", (False, True)),
             ),
             changed=self._watch.check,
             webhook=lambda invoice_id: sqs.put(message_body(_told_by_webhook(invoice_id))),

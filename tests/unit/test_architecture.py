@@ -13,7 +13,7 @@ PACKAGE = ROOT / "layers" / "common" / "qonto_sync"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 EDGE = {"bootstrap", "observability"}
 PURE = {"model", "errors", "ports", "settings", "keys", "window", "times", "schedule", "events", "result"}
-USE_CASES = {"sync", "slice_archiving", "archiving", "retry", "concurrency", "clock"}
+USE_CASES = {"sync", "slice_archiving", "archiving", "fencing", "retry", "concurrency", "clock"}
 
 
 def imports(path: Path) -> set[str]:

@@ -205,8 +205,23 @@ def test_an_edit_that_steps_back_in_time_is_archived_when_it_is_confirmed(world:
     world.qonto.put("a", updated_at="2026-02-01T00:00:00Z", status="paid")
     pending = archive(world).row.pending
     assert pending
-    assert pending.reason is PendingReason.SETTLING
+    assert pending.reason is PendingReason.DOUBTED
     assert world.archived("a") != world.source("a")
+    world.clock.advance(seconds=120)
+    assert world.archiver.refresh(A).row.pending is None
+    assert world.archived("a") == world.source("a")
+
+
+def test_a_doubt_replaces_a_failure(world: World) -> None:
+    """An older answer while something failed: asked once more in two minutes, not again and again at once."""
+    put_long_ago(world)
+    world.qonto.fail_next("open", Retriable("503"))
+    assert archive(world).failure
+    world.clock.advance(hours=1)
+    world.qonto.put("a", updated_at="2026-02-01T00:00:00Z", status="paid")
+    pending = world.archiver.refresh(A).row.pending
+    assert pending
+    assert (pending.reason, pending.due_at) == (PendingReason.DOUBTED, world.clock.now() + timedelta(minutes=2))
     world.clock.advance(seconds=120)
     assert world.archiver.refresh(A).row.pending is None
     assert world.archived("a") == world.source("a")

@@ -2,7 +2,7 @@
 
 The order is the promise: first the JSON, then the file, each by compare-and-swap, and last the ledger row, which
 says that they are there. Whatever happens in between, the row still tells what is left to do, and doing it
-again is harmless.
+again is harmless. What keeps several writers apart is in `fencing`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qonto_sync import keys, schedule
-from qonto_sync.errors import Conflict, ItemError, NotFound, ObjectChanged, Permanent, Retriable
-from qonto_sync.model import LedgerRow, StoredFile
+from qonto_sync.errors import Conflict, ItemError, NotFound, Permanent, Retriable
+from qonto_sync.fencing import FencedObjects
+from qonto_sync.model import LedgerRow, PendingReason, StoredFile
 from qonto_sync.result import Outcome
 
 if TYPE_CHECKING:
@@ -57,11 +58,11 @@ class InvoiceArchiver:
         the invoice is archived or pending. An error means that not even that was possible, or that the whole
         run must stop.
         """
-        return self._guarded(invoice.id, invoice.status, lambda: self._archive(invoice, row))
+        return self._guarded(invoice.id, invoice.status, lambda: self._archive(invoice.id, (invoice, row)))
 
     def refresh(self, invoice_id: InvoiceId) -> Outcome:
         """Like `archive`, with the invoice as it is at the source now; one that is gone is marked so."""
-        return self._guarded(invoice_id, None, lambda: self._refresh(invoice_id))
+        return self._guarded(invoice_id, None, lambda: self._archive(invoice_id, None))
 
     def _guarded(self, invoice_id: InvoiceId, status: str | None, attempt: Callable[[], Outcome]) -> Outcome:
         try:
@@ -76,22 +77,25 @@ class InvoiceArchiver:
             return _logged(outcome)
         return _logged(Outcome(self._record(invoice_id, status, failure), failure=failure))
 
-    def _archive(self, invoice: Invoice, row: LedgerRow | None) -> Outcome:
-        seen: dict[str, StoredObject | None] = {}
-        for attempt in range(_ATTEMPTS):
-            if attempt:
-                try:
-                    invoice = self._source.invoice(invoice.id)
-                except NotFound:
-                    return self._mark_deleted(invoice.id)
-                row = self._row(invoice.id)
+    def _archive(self, invoice_id: InvoiceId, known: tuple[Invoice, LedgerRow | None] | None) -> Outcome:
+        """Archives what is known, or what the source says now; after a conflict that, in any case."""
+        objects = FencedObjects(self._objects, self._ledger, self._clock)
+        for _ in range(_ATTEMPTS):
             try:
+                invoice, row = known or self._look(invoice_id)
                 if row and row.is_newer_than(invoice) and not schedule.confirms(invoice, row):
                     return self._doubt(invoice, row)
-                return self._archive_once(invoice, row, seen)
+                return self._archive_once(invoice, row, objects)
+            except NotFound:
+                return self._mark_deleted(invoice_id)
             except Conflict as conflict:
-                _log.info("write_conflict", extra={"invoice_id": invoice.id, "conflict": str(conflict)})
+                _log.info("write_conflict", extra={"invoice_id": invoice_id, "conflict": str(conflict)})
+                known = None
         raise Retriable("other writers kept changing the archive of this invoice")
+
+    def _look(self, invoice_id: InvoiceId) -> tuple[Invoice, LedgerRow | None]:
+        invoice = self._source.invoice(invoice_id)
+        return invoice, self._row(invoice_id)
 
     def _doubt(self, invoice: Invoice, row: LedgerRow) -> Outcome:
         """Keeps what the archive has; what the source said is asked for once more when it may have changed its mind.
@@ -99,30 +103,16 @@ class InvoiceArchiver:
         Mostly the answer is an old one and a faster writer has archived a newer. But `updated_at` can step back at the
         source, if two edits overlap: then the second answer is the same, and is believed.
         """
-        if row.pending or row.holds(invoice):
+        if row.holds(invoice) or (row.pending and row.pending.reason is PendingReason.DOUBTED):
             return Outcome(row)
-        return Outcome(self._ledger.write(replace(row, pending=schedule.after_doubt(self._clock.now()))))
+        doubted = schedule.after_doubt(row.pending, self._clock.now())
+        return Outcome(self._ledger.write(replace(row, pending=doubted)))
 
-    def _refresh(self, invoice_id: InvoiceId) -> Outcome:
-        try:
-            invoice = self._source.invoice(invoice_id)
-        except NotFound:
-            return self._mark_deleted(invoice_id)
-        return self._archive(invoice, self._row(invoice_id))
-
-    def _archive_once(self, invoice: Invoice, row: LedgerRow | None, seen: dict[str, StoredObject | None]) -> Outcome:
+    def _archive_once(self, invoice: Invoice, row: LedgerRow | None, objects: FencedObjects) -> Outcome:
         before = row or LedgerRow(self._connection, invoice.id)
-        document, document_written = before.document, False
-        if document is None or before.digest != invoice.digest:
-            key = before.document.key if before.document else keys.document_key(self._folder(invoice, before))
-            name = f"{invoice.number or invoice.id}.json"
-            document = self._replace(
-                key,
-                before.document,
-                seen,
-                lambda over: self._objects.put_document(key, invoice.document, file_name=name, over=over),
-            )
-            document_written = document != before.document
+        objects.begin(before, invoice.revision)
+        document = self._document(invoice, before, objects)
+        document_written = document != before.document
         after = replace(
             before,
             revision=invoice.revision,
@@ -134,14 +124,13 @@ class InvoiceArchiver:
         # Before the download, for what is on its way may be the old PDF, however long it takes.
         looked_at = self._clock.now()
         try:
-            file, unchanged = self._file(invoice, after, seen)
+            file, unchanged = self._file(invoice, after, objects)
         except ItemError as error:
             # The JSON is archived all the same, and the row says so.
             failed = schedule.after_failure(error, before.pending, self._clock.now(), self._random)
-            written = self._ledger.write(replace(after, pending=failed))
-            return Outcome(written, document_written, failure=error)
+            return Outcome(objects.finish(replace(after, pending=failed)), document_written, failure=error)
         pending = schedule.after_archiving(invoice, row, looked_at)
-        written = self._ledger.write(replace(after, file=file, pending=pending))
+        written = objects.finish(replace(after, file=file, pending=pending))
         file_written = file is not None and not unchanged
         return Outcome(
             written,
@@ -151,40 +140,36 @@ class InvoiceArchiver:
             file_bytes=file.object.size if file and file_written else 0,
         )
 
-    def _file(
-        self, invoice: Invoice, row: LedgerRow, seen: dict[str, StoredObject | None]
-    ) -> tuple[StoredFile | None, bool]:
+    def _document(self, invoice: Invoice, row: LedgerRow, objects: FencedObjects) -> StoredObject:
+        known = row.document
+        if known and row.digest == invoice.digest and objects.holds(known):
+            return known
+        key = known.key if known else keys.document_key(self._folder(invoice, row))
+        name = f"{invoice.number or invoice.id}.json"
+        return objects.replace(
+            key,
+            known,
+            lambda over: self._objects.put_document(key, invoice.document, file_name=name, over=over),
+        )
+
+    def _file(self, invoice: Invoice, row: LedgerRow, objects: FencedObjects) -> tuple[StoredFile | None, bool]:
         """The archived file, and whether it was there already."""
+        held = row.file if row.file and objects.holds(row.file.object) else None
         if invoice.attachment_id is None:
-            return row.file, row.file is not None
-        known = row.file if row.file and row.file.attachment_id == invoice.attachment_id else None
+            return held, held is not None
+        known = held if held and held.attachment_id == invoice.attachment_id else None
         attachment = self._source.attachment(invoice.attachment_id)
         with self._files.open(attachment, known.source_etag if known else None) as download:
             if download is None:
                 return known, True
             key = keys.file_key(self._folder(invoice, row), attachment.id, download.kind)
             replaced = known.object if known and known.object.key == key else None
-            stored = self._replace(
+            stored = objects.replace(
                 key,
                 replaced,
-                seen,
                 lambda over: self._objects.put_file(key, download, file_name=attachment.file_name, over=over),
             )
             return StoredFile(attachment.id, stored, download.etag), stored == replaced
-
-    def _replace(
-        self,
-        key: str,
-        known: StoredObject | None,
-        seen: dict[str, StoredObject | None],
-        put: Callable[[StoredObject | None], StoredObject],
-    ) -> StoredObject:
-        """Writes over the version that we know: the one of the ledger, or the one met by an earlier attempt."""
-        try:
-            return put(seen.get(key, known))
-        except ObjectChanged:
-            seen[key] = self._objects.head(key)
-            raise
 
     def _folder(self, invoice: Invoice, row: LedgerRow) -> str:
         """Where this invoice lies already, or where it belongs: one place for ever."""

@@ -51,8 +51,10 @@ class Invoice:
     status: str | None
     number: str | None
     created_at: datetime | None
-    changed_at: datetime | None
-    """The latest change that the invoice tells of."""
+    changed_at: datetime
+    """The latest moment at which this version can have been made; see `of`."""
+    untold_until: datetime | None
+    """Listed without an `updated_at`: until then its file may have changed and nothing here tells it. Else None."""
     attachment_id: AttachmentId | None
 
     @property
@@ -61,8 +63,13 @@ class Invoice:
         return self.status == "draft"
 
     @staticmethod
-    def of(fields: Mapping[str, Any], document: bytes, requested_at: datetime) -> Invoice:
+    def of(
+        fields: Mapping[str, Any], document: bytes, requested_at: datetime, *, listed_until: datetime | None = None
+    ) -> Invoice:
         """Reads the facts out of a parsed invoice; what is missing or of a wrong type is None.
+
+        Without an `updated_at` nobody knows when it was changed, but not after `listed_until`, the end of the window
+        that it was listed in, nor after it was asked for.
 
         Raises:
             ValueError: there is no usable id, so that nothing could be filed under it.
@@ -73,7 +80,7 @@ class Invoice:
         canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         created_at = from_text(fields.get("created_at"))
         updated_at = from_text(fields.get("updated_at"))
-        changes = [at for at in (created_at, updated_at, from_text(fields.get("finalized_at"))) if at]
+        changes = (created_at, from_text(fields.get("finalized_at")), updated_at or listed_until or requested_at)
         attachment_id = _text(fields.get("attachment_id"))
         return Invoice(
             id=InvoiceId(invoice_id),
@@ -83,7 +90,8 @@ class Invoice:
             status=_text(fields.get("status")),
             number=_text(fields.get("number")),
             created_at=created_at,
-            changed_at=max(changes, default=None),
+            changed_at=max(at for at in changes if at),
+            untold_until=None if updated_at else listed_until,
             attachment_id=AttachmentId(attachment_id) if attachment_id else None,
         )
 
@@ -157,6 +165,8 @@ class PendingReason(StrEnum):
 
     AWAITING_ATTACHMENT = "awaiting_attachment"
     SETTLING = "settling"
+    DOUBTED = "doubted"
+    WRITING = "writing"
     FAILED = "failed"
     REJECTED = "rejected"
     WEBHOOK = "webhook"
@@ -189,7 +199,14 @@ class LedgerRow:
     document: StoredObject | None = None
     file: StoredFile | None = None
     pending: Pending | None = None
+    writing_until: datetime | None = None
+    """Until then a writer may be replacing an object, so that something else may lie there; see `fencing`."""
     deleted_at_source: datetime | None = None
+
+    @property
+    def objects(self) -> tuple[StoredObject, ...]:
+        """What lies in the archive, according to this row."""
+        return tuple(stored for stored in (self.document, self.file and self.file.object) if stored)
 
     def holds(self, invoice: Invoice) -> bool:
         """Whether exactly this invoice is what the archive has."""

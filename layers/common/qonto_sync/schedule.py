@@ -71,6 +71,15 @@ def after_failure(error: ItemError, previous: Pending | None, now: datetime, ran
     return Pending(reason, since, now + interval, attempts, str(error))
 
 
+def is_known(invoice: Invoice, row: LedgerRow | None) -> bool:
+    """Whether to look at this invoice would show nothing new: neither in itself nor, untold, in its file."""
+    if row is None or not row.holds(invoice):
+        return False
+    if invoice.untold_until is None or row.revision is None:
+        return True
+    return row.revision.requested_at - invoice.untold_until >= SETTLING_TIME
+
+
 def after_archiving(invoice: Invoice, row: LedgerRow | None, looked_at: datetime) -> Pending | None:
     """The next look at an invoice whose JSON, and PDF if it names one, were archived; None when it is settled.
 
@@ -84,21 +93,25 @@ def after_archiving(invoice: Invoice, row: LedgerRow | None, looked_at: datetime
         interval = _AWAITING[min(attempts, len(_AWAITING)) - 1]
         detail = "the invoice has no attachment yet"
         return Pending(PendingReason.AWAITING_ATTACHMENT, since, looked_at + interval, attempts, detail)
-    if invoice.changed_at is None or looked_at - invoice.changed_at >= SETTLING_TIME:
+    if looked_at - invoice.changed_at >= SETTLING_TIME:
         return None
-    if row and row.holds(invoice) and previous and previous.reason is PendingReason.SETTLING:
-        if previous.due_at <= looked_at:
-            # Once more is enough, also when the source's clock is wrong.
-            return None
-        return previous
+    if previous and is_known(invoice, row) and previous.reason is PendingReason.SETTLING:
+        # Once more is enough, also when the source's clock is wrong.
+        return None if previous.due_at <= looked_at else previous
     detail = "the invoice changed a moment ago: its PDF may be made anew"
     return Pending(PendingReason.SETTLING, looked_at, looked_at + SETTLING_TIME, 1, detail)
 
 
-def after_doubt(now: datetime) -> Pending:
+def after_announcement(previous: Pending | None, now: datetime, until: datetime) -> Pending:
+    """The look at an invoice whose objects a writer is about to replace, should it die at that."""
+    detail = "a writer began to replace what is archived, and may not have finished"
+    return Pending(PendingReason.WRITING, previous.since if previous else now, until, 1, detail)
+
+
+def after_doubt(previous: Pending | None, now: datetime) -> Pending:
     """The next look at an invoice of which the source gave a version older than the archived one."""
     detail = "the source gave an older version than the archived one: it is asked once more"
-    return Pending(PendingReason.SETTLING, now, now + SETTLING_TIME, 1, detail)
+    return Pending(PendingReason.DOUBTED, previous.since if previous else now, now + SETTLING_TIME, 1, detail)
 
 
 def confirms(invoice: Invoice, row: LedgerRow) -> bool:
@@ -106,7 +119,7 @@ def confirms(invoice: Invoice, row: LedgerRow) -> bool:
     pending = row.pending
     return (
         pending is not None
-        and pending.reason is PendingReason.SETTLING
+        and pending.reason is PendingReason.DOUBTED
         and invoice.revision.requested_at >= pending.due_at
     )
 

@@ -76,7 +76,7 @@ class SliceArchiver:
         for invoice in fresh:
             row = rows.get(invoice.id)
             self._tally.listed += 1
-            if row and row.holds(invoice):
+            if row and schedule.is_known(invoice, row):
                 self._tally.add_unchanged(row)
             elif self._dry_run:
                 self._tally.archived += 1

@@ -55,6 +55,7 @@ def to_item(row: LedgerRow) -> Item:
         "pending_since": {"S": to_text(pending.since)} if pending else None,
         "attempts": {"N": str(pending.attempts)} if pending else None,
         "detail": {"S": pending.detail} if pending else None,
+        "writing_until": {"S": to_text(row.writing_until)} if row.writing_until else None,
         "deleted_at_source": {"S": to_text(row.deleted_at_source)} if row.deleted_at_source else None,
     }
     return {name: value for name, value in attributes.items() if value is not None}
@@ -87,6 +88,7 @@ def from_item(item: Mapping[str, Any]) -> LedgerRow:
         )
         if "due_at" in item
         else None,
+        writing_until=_instant(item["writing_until"]) if "writing_until" in item else None,
         deleted_at_source=_instant(item["deleted_at_source"]) if "deleted_at_source" in item else None,
     )
 

@@ -88,7 +88,7 @@ class QontoApi:
         total_count, total_pages = _totals(answer)
         try:
             rows = elements(answer["client_invoices"].text)
-            invoices = tuple(_invoice(row, requested_at) for row in rows)
+            invoices = tuple(_invoice(row, requested_at, listed_until=end) for row in rows)
         except (KeyError, ValueError) as error:
             raise Retriable(f"page {number} of the list of client invoices is malformed: {error}") from error
         return InvoicePage(number, invoices, total_count, total_pages, skew)
@@ -149,10 +149,11 @@ def _object(response: urllib3.BaseHTTPResponse, what: str) -> dict[str, RawValue
         raise Retriable(f"the answer for {what} is not a JSON object{_trace(response)}") from error
 
 
-def _invoice(row: RawValue, requested_at: datetime) -> Invoice:
+def _invoice(row: RawValue, requested_at: datetime, *, listed_until: datetime | None = None) -> Invoice:
     if not isinstance(row.value, dict):
         raise ValueError("an invoice is not an object")  # noqa: TRY004 - wrong content, not a wrong type
-    return Invoice.of(row.value, row.text.encode("utf-8", "surrogatepass"), requested_at)
+    document = row.text.encode("utf-8", "surrogatepass")
+    return Invoice.of(row.value, document, requested_at, listed_until=listed_until)
 
 
 def _totals(answer: Mapping[str, RawValue]) -> tuple[int, int]:

@@ -1,0 +1,185 @@
+"""Several writers at one invoice, the slow and the dead ones among them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from qonto_sync.errors import AccessDenied, Fatal, Retriable
+from qonto_sync.fencing import LONGEST_LIFE
+from qonto_sync.model import InvoiceId, PendingReason
+from tests.fakes import CONNECTION, FakeFile
+
+if TYPE_CHECKING:
+    from qonto_sync.model import LedgerRow
+    from tests.unit.conftest import World
+
+A = InvoiceId("a")
+
+
+def edit(world: World, content: bytes, **fields: Any) -> None:
+    """A change of the invoice and of its file, long enough ago to be settled."""
+    world.qonto.put("a", **fields)
+    world.qonto.files["file-a"] = FakeFile(content)
+    world.clock.advance(hours=1)
+
+
+def take_back(world: World, fields: dict[str, Any], content: bytes) -> None:
+    """The source has what it had before, to the byte."""
+    world.qonto.invoices["a"] = fields
+    world.qonto.files["file-a"] = FakeFile(content)
+
+
+def archived_once(world: World) -> dict[str, Any]:
+    """An invoice that does not tell when it changed, archived and settled; gives its fields."""
+    edit(world, b"%PDF-1.7 A", updated_at=None)
+    assert world.archiver.refresh(A).row.pending
+    world.clock.advance(hours=1)
+    assert world.archiver.refresh(A).row.pending is None
+    return world.qonto.invoices["a"]
+
+
+def die(_: LedgerRow) -> None:
+    """The process is no more."""
+    raise KeyboardInterrupt
+
+
+def test_a_first_version_is_not_announced(world: World) -> None:
+    """Nothing lies there, and nothing can be overwritten: one write of the ledger."""
+    edit(world, b"%PDF-1.7 A")
+    assert world.archiver.refresh(A).row.version == 1
+
+
+def test_a_replacement_is_announced_and_taken_back(world: World) -> None:
+    """Two writes of the ledger; in between, the row is pending and has the revision to come."""
+    edit(world, b"%PDF-1.7 A")
+    world.archiver.refresh(A)
+    edit(world, b"%PDF-1.7 B", status="paid")
+    during: list[LedgerRow] = []
+    world.archive.before_put = lambda _: during.append(world.ledger.row("a"))
+    row = world.archiver.refresh(A).row
+    assert (row.version, row.pending, row.writing_until) == (3, None, None)
+    for announced in during:
+        assert announced.pending
+        assert announced.pending.reason is PendingReason.WRITING
+        assert announced.revision == row.revision
+        assert announced.digest != row.digest
+
+
+def test_a_slow_writer_and_a_repeated_version(world: World) -> None:
+    """A, B, A: the writer of B passes the compare-and-swap over the newest A, and dies; it is found out."""
+    first = archived_once(world)
+    edit(world, b"%PDF-1.7 B", status="paid", updated_at=None)
+
+    def meanwhile(_: str) -> None:
+        world.archive.before_put = lambda _: None
+        take_back(world, first, b"%PDF-1.7 A")
+        other = world.archiver.refresh(A).row
+        assert other.pending, "the one who announced itself may be alive"
+        world.ledger.before_write = die
+
+    world.archive.before_put = meanwhile
+    with pytest.raises(KeyboardInterrupt):
+        world.archiver.refresh(A)
+    assert world.archived("a") != world.source("a"), "the compare-and-swap did pass"
+    world.ledger.before_write = lambda _: None
+    world.clock.advance(minutes=16)
+    row = world.archiver.refresh(A).row
+    assert world.archived("a") == world.source("a")
+    assert row.writing_until is None
+
+
+def test_a_slow_writer_that_lives_finds_out_itself(world: World) -> None:
+    """Its row conflicts, and at its next attempt it looks at what it wrote."""
+    first = archived_once(world)
+    edit(world, b"%PDF-1.7 B", status="paid", updated_at=None)
+
+    def meanwhile(_: str) -> None:
+        world.archive.before_put = lambda _: None
+        take_back(world, first, b"%PDF-1.7 A")
+        world.archiver.refresh(A)
+
+    world.archive.before_put = meanwhile
+    row = world.archiver.refresh(A).row
+    assert world.archived("a") == world.source("a")
+    assert row.pending, "of two writers each may be the slow one"
+    world.clock.advance(minutes=16)
+    assert world.archiver.refresh(A).row.pending is None
+
+
+def test_a_run_that_stops_leaves_its_announcement(world: World) -> None:
+    """A fatal error between JSON and file: the row says that something may lie there, and for how long."""
+    first = archived_once(world)
+    edit(world, b"%PDF-1.7 B", status="paid", updated_at=None)
+    world.qonto.fail_next("attachment", AccessDenied("no scope"))
+    with pytest.raises(Fatal):
+        world.archiver.refresh(A)
+    row = world.ledger.row("a")
+    assert row.writing_until
+    assert timedelta(0) <= row.writing_until - world.clock.now() - LONGEST_LIFE <= timedelta(seconds=1)
+    assert row.pending
+    assert row.pending.due_at == row.writing_until
+    take_back(world, first, b"%PDF-1.7 A")
+    world.clock.advance(minutes=16)
+    assert world.archiver.refresh(A).row.writing_until is None
+    assert world.archived("a") == world.source("a")
+
+
+def test_a_write_without_an_answer_leaves_its_announcement(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file may lie there or not; when the source goes back to the old one, it is not taken for archived."""
+    first = archived_once(world)
+    edit(world, b"%PDF-1.7 B", status="paid", updated_at=None)
+    put_file = world.archive.put_file
+
+    def unheard(*args: Any, **options: Any) -> None:
+        put_file(*args, **options)
+        raise Retriable("bucket: ReadTimeoutError")
+
+    monkeypatch.setattr(world.archive, "put_file", unheard)
+    assert world.archiver.refresh(A).row.writing_until
+    monkeypatch.undo()
+    take_back(world, first, b"%PDF-1.7 A")
+    world.clock.advance(minutes=16)
+    # A look that fails before the file is put right does not make the row true.
+    world.qonto.fail_next("attachment", Retriable("503"))
+    assert world.archiver.refresh(A).row.writing_until
+    world.clock.advance(minutes=16)
+    assert world.archiver.refresh(A).row.writing_until is None
+    assert world.archived("a") == world.source("a")
+
+
+def test_who_holds_an_older_version_sees_the_announcement(world: World) -> None:
+    """Its compare-and-swap on what it finds would pass: the revision in the row holds it back."""
+    edit(world, b"%PDF-1.7 A")
+    world.archiver.refresh(A)
+    old = world.qonto.invoice(A)
+    edit(world, b"%PDF-1.7 B", status="paid")
+
+    def meanwhile(key: str) -> None:
+        world.archive.before_put = lambda _: None
+        world.archiver.archive(old, world.ledger.rows(CONNECTION, [A])[A])
+        assert len(world.archive.versions[key]) == 1
+
+    world.archive.before_put = meanwhile
+    world.archiver.refresh(A)
+    assert world.archived("a") == world.source("a")
+
+
+def test_a_file_that_the_invoice_no_longer_names_is_forgotten_if_in_doubt(world: World) -> None:
+    """Nobody will ask for it again, so nothing else could end the doubt."""
+    archived_once(world)
+    edit(world, b"%PDF-1.7 B", updated_at=None)
+
+    def die_at_the_end(row: LedgerRow) -> None:
+        if row.pending and row.pending.reason is PendingReason.SETTLING:
+            die(row)
+
+    world.ledger.before_write = die_at_the_end
+    with pytest.raises(KeyboardInterrupt):
+        world.archiver.refresh(A)
+    world.ledger.before_write = lambda _: None
+    edit(world, b"", attachment_id=None, status="draft", updated_at=None)
+    row = world.archiver.refresh(A).row
+    assert (row.file, row.pending, row.writing_until) == (None, None, None)
