@@ -304,6 +304,7 @@ class InMemoryQueue:
     """`ports.RetryQueue`. While it is `broken`, nothing can be sent."""
 
     sent: list[Wake] = field(default_factory=list)
+    guards: list[tuple[ConnectionName, int]] = field(default_factory=list)
     postponed: dict[str, int] = field(default_factory=dict)
     broken: bool = False
 
@@ -313,6 +314,11 @@ class InMemoryQueue:
             return len(wakes)
         self.sent += wakes
         return 0
+
+    def guard_refresh(self, connection: ConnectionName, delay_seconds: int) -> bool:
+        if not self.broken:
+            self.guards.append((connection, delay_seconds))
+        return not self.broken
 
     def postpone(self, receipt: str, seconds: int) -> None:
         self.postponed[receipt] = seconds

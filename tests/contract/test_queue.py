@@ -10,7 +10,8 @@ import pytest
 
 from local.aws import session
 from qonto_sync.adapters.sqs_retries import SqsRetryQueue
-from qonto_sync.model import InvoiceId, PendingReason, RetryMessage
+from qonto_sync.events import parse_message
+from qonto_sync.model import InvoiceId, PendingReason, RefreshMessage, RetryMessage
 from qonto_sync.ports import Wake
 from tests.fakes import CONNECTION, InMemoryQueue
 
@@ -66,6 +67,19 @@ def test_a_message_is_ids_and_a_reason(queue: Queue) -> None:
         "invoice_id": "i1",
         "reason": "failed",
     }
+
+
+def test_a_refresh_is_guarded_by_a_message(queue: Queue) -> None:
+    """The connection, nothing else; and it is told when it could not be sent."""
+    assert SqsRetryQueue(queue.client, queue.url).guard_refresh(CONNECTION, 0)
+    body = queue.receive()[0]["Body"]
+    assert json.loads(body) == {"version": 1, "connection": "default", "reason": "refresh"}
+    assert parse_message(body) == RefreshMessage(CONNECTION)
+    assert not SqsRetryQueue(queue.client, f"{queue.url}-gone").guard_refresh(CONNECTION, 20)
+    fake = InMemoryQueue()
+    assert fake.guard_refresh(CONNECTION, 20)
+    fake.broken = True
+    assert not fake.guard_refresh(CONNECTION, 20)
 
 
 def test_a_delayed_message_waits(queue: Queue) -> None:

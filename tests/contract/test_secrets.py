@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import timedelta
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from local.aws import session
 from local.qonto_simulator import OAuthClient, Simulator, World
-from qonto_sync.adapters.http_client import HttpClient, connection_pool
+from qonto_sync.adapters.connections import connection_pool
+from qonto_sync.adapters.credentials import REFUSED_FOR, Refusals, SecretCredentials
+from qonto_sync.adapters.http_client import HttpClient
+from qonto_sync.adapters.oauth import OAuthTokenEndpoint
 from qonto_sync.adapters.qonto_api import QontoApi
-from qonto_sync.adapters.secrets import SecretCredentials, SecretStore
+from qonto_sync.adapters.refresh_intents import DynamoDbRefreshIntents
+from qonto_sync.adapters.secrets import SecretStore
 from qonto_sync.errors import CredentialsRefused, InvalidSecret
 from qonto_sync.result import Requests
+from qonto_sync.times import to_text
+from qonto_sync.token_refresh import GRACE, TokenRefresh
 from qonto_sync.window import Window
-from tests.fakes import START, CountedDeadline, ManualClock
+from tests.contract.table import create_state_table
+from tests.fakes import CONNECTION, START, CountedDeadline, InMemoryQueue, ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,13 +41,41 @@ class Connection:
         self.name = f"qonto/{uuid.uuid4().hex}"
         self.simulator = simulator
         self.clock = clock
+        self.refusals = Refusals(clock)
+        self.queue = InMemoryQueue()
+        self.table = create_state_table(endpoint_url)
+        self.days_left: list[float] = []
+        self._owners = count(1)
+        self.api = self.invocation()
+
+    def invocation(self) -> QontoApi:
+        """What one invocation makes: all of them share the process, and so the cache and the refusals."""
         http = HttpClient(
-            connection_pool(1), clock=clock, deadline=CountedDeadline(), random=lambda: 0.5, requests=Requests()
+            connection_pool(1, self.clock),
+            clock=self.clock,
+            deadline=CountedDeadline(),
+            random=lambda: 0.5,
+            requests=Requests(),
+        )
+        store = SecretStore(self.client, self.name)
+        self.refresh = TokenRefresh(
+            CONNECTION,
+            secret=store,
+            endpoint=OAuthTokenEndpoint(self.simulator.token_url, lambda _: http, self.clock),
+            intents=DynamoDbRefreshIntents(*self.table),
+            queue=self.queue,
+            clock=self.clock,
+            deadline=CountedDeadline(),
+            new_owner=lambda: f"owner-{next(self._owners)}",
         )
         self.credentials = SecretCredentials(
-            SecretStore(self.client, self.name), token_url=simulator.token_url, http=http, clock=clock
+            store,
+            refresh=self.refresh,
+            refusals=self.refusals,
+            clock=self.clock,
+            tell_days_left=self.days_left.append,
         )
-        self.api = QontoApi(simulator.api_url, http, self.credentials, clock)
+        return QontoApi(self.simulator.api_url, http, self.credentials, self.clock)
 
     def store(self, secret: Any) -> None:
         text = secret if isinstance(secret, str) else json.dumps(secret)
@@ -97,6 +134,9 @@ def test_the_secret_is_read_once(connection: Connection) -> None:
         ({}, "has nothing, but an API key is"),
         ({"login": "a"}, "has login, but an API key is"),
         ({"login": "a", "secret_key": ""}, "has login, secret_key, but an API key is"),
+        ({"login": "a", "secret_key": "not json\n"}, "has a 'secret_key' with a character that can't be sent"),
+        ({"login": "a", "secret_key": " not json"}, "or with space around it"),
+        ("[" * 100_000, "is not JSON"),
     ],
 )
 def test_a_bad_secret_is_told_by_name_and_shape(connection: Connection, secret: Any, message: str) -> None:
@@ -106,7 +146,7 @@ def test_a_bad_secret_is_told_by_name_and_shape(connection: Connection, secret: 
     with pytest.raises(InvalidSecret, match=message) as error:
         connection.api.page(WINDOW, 1)
     assert connection.name in str(error.value)
-    assert "not json" not in str(error.value)
+    assert "not json" not in f"{error.value!r} {error.value.__cause__!r}"
 
 
 def test_a_refused_key_is_tried_once(connection: Connection) -> None:
@@ -134,8 +174,7 @@ def test_the_staging_token_goes_with_every_request(aws: str) -> None:
         connection.store(connection.api_key(staging_token="letmein"))
         assert connection.api.page(WINDOW, 1).total_count == 0
         connection.store(connection.oauth() | {"staging_token": "letmein"})
-        connection.credentials.renew({})
-        assert connection.api.page(WINDOW, 1).total_count == 0
+        assert connection.invocation().page(WINDOW, 1).total_count == 0
 
 
 def test_oauth_stores_the_new_refresh_token_before_it_uses_the_access_token(connection: Connection) -> None:
@@ -167,3 +206,76 @@ def test_a_dead_refresh_token_asks_for_consent(connection: Connection) -> None:
     with pytest.raises(CredentialsRefused, match=r"invalid_grant: give consent again and store the new") as error:
         connection.api.page(WINDOW, 1)
     assert "dead-token" not in str(error.value)
+
+
+def test_a_refused_key_is_not_tried_again_for_a_while(connection: Connection) -> None:
+    """By no invocation of this process: many answers of 401 throttle everybody behind this address."""
+    connection.store(connection.api_key(secret_key="revoked"))
+    for _ in range(30):
+        with pytest.raises(CredentialsRefused):
+            connection.invocation().page(WINDOW, 1)
+    assert connection.asked("/v2") == 1
+    connection.store(connection.api_key())
+    assert connection.invocation().page(WINDOW, 1).total_count == 0
+
+
+def test_a_refused_key_is_tried_again_after_a_while(connection: Connection) -> None:
+    """The refusal may have been Qonto's mistake: nothing needs a person then."""
+    connection.store(connection.api_key())
+    connection.simulator.faults.install("401", times=1)
+    with pytest.raises(CredentialsRefused):
+        connection.invocation().page(WINDOW, 1)
+    connection.clock.advance(seconds=REFUSED_FOR.total_seconds() + 1)
+    assert connection.invocation().page(WINDOW, 1).total_count == 0
+
+
+def test_a_refused_token_is_renewed_once(connection: Connection) -> None:
+    """A second refusal a moment later is not cured by a third token."""
+    connection.store(connection.oauth())
+    connection.api.page(WINDOW, 1)
+    connection.clock.advance(seconds=REFUSED_FOR.total_seconds() + 1)
+    connection.simulator.faults.install("401", "/v2", times=50)
+    for _ in range(10):
+        with pytest.raises(CredentialsRefused):
+            connection.invocation().page(WINDOW, 1)
+    assert connection.asked("/oauth2/token") == 2
+    assert connection.asked("/v2") - 1 <= 3, "the old token, and the new one once or twice"
+
+
+def test_an_interrupted_refresh_is_finished_within_the_grace(connection: Connection) -> None:
+    """The answer is lost, the message comes, the old token is good once more."""
+    connection.store(connection.oauth())
+    connection.simulator.faults.install("reset", "/oauth2", times=1)
+    used = connection.oauth()["refresh_token"]
+    intents = DynamoDbRefreshIntents(*connection.table)
+    opened = connection.refresh._open(None, "")
+    assert opened == intents.read(CONNECTION)
+    connection.clock.advance(seconds=GRACE.total_seconds() / 2)
+    connection.credentials.headers()
+    assert connection.stored()["refresh_token"] != used
+    assert connection.queue.guards == [(CONNECTION, 20)]
+    closed = intents.read(CONNECTION)
+    assert closed
+    assert not closed.is_open
+    connection.refresh.finish()
+    assert connection.asked("/oauth2/token") == 2, "the lost answer, and the repetition"
+
+
+def test_the_days_that_a_refresh_token_is_left_are_told(connection: Connection) -> None:
+    """Once an invocation; ninety days after the last refresh a person must consent again."""
+    long_ago = START - timedelta(days=80)
+    connection.store(connection.oauth() | {"refreshed_at": to_text(long_ago)})
+    connection.api.page(WINDOW, 1)
+    connection.api.page(WINDOW, 1)
+    assert connection.days_left == [10.0]
+
+
+def test_no_token_is_in_the_table(connection: Connection) -> None:
+    """The intent names the refresh token by a short hash."""
+    connection.store(connection.oauth())
+    connection.api.page(WINDOW, 1)
+    client, name = connection.table
+    items = json.dumps(client.scan(TableName=name)["Items"])
+    assert "refresh#default" in items
+    for secret in (connection.oauth()["refresh_token"], *connection.stored().values()):
+        assert secret not in items

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.aws import session
 from qonto_sync.adapters.dynamodb_state import DynamoDbCheckpoints, DynamoDbLedger
+from qonto_sync.adapters.refresh_intents import DynamoDbRefreshIntents
 from qonto_sync.errors import Misconfigured, Retriable, RowChanged, Superseded
 from qonto_sync.model import (
     AttachmentId,
@@ -22,12 +21,14 @@ from qonto_sync.model import (
     LedgerRow,
     Pending,
     PendingReason,
+    RefreshIntent,
     Revision,
     RunId,
     Sha256,
     StoredFile,
     StoredObject,
 )
+from tests.contract.table import create_state_table
 from tests.fakes import CONNECTION, START, InMemoryCheckpoints, InMemoryLedger, ManualClock
 
 if TYPE_CHECKING:
@@ -50,29 +51,10 @@ FULL = LedgerRow(
 
 
 class Table:
-    """A real table on moto, with the template's keys."""
+    """The adapters on a real table."""
 
     def __init__(self, endpoint_url: str) -> None:
-        self.client: Any = session().client("dynamodb", endpoint_url=endpoint_url)
-        self.name = f"table-{uuid.uuid4().hex}"
-        self.client.create_table(
-            TableName=self.name,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "pending_for", "due_at")
-            ],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "pending",
-                    "KeySchema": [
-                        {"AttributeName": "pending_for", "KeyType": "HASH"},
-                        {"AttributeName": "due_at", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-        )
+        self.client, self.name = create_state_table(endpoint_url)
 
     def ledger(self) -> DynamoDbLedger:
         return DynamoDbLedger(self.client, self.name, ManualClock(), lambda: 0.5)
@@ -283,3 +265,20 @@ def test_the_first_error_of_a_write_is_told(table: Table) -> None:
     table.client.put_item = broken
     with pytest.raises(Retriable, match="InternalServerError"):
         table.ledger().write(FULL)
+
+
+def test_one_intent_at_a_time(table: Table) -> None:
+    """Written over the version that was read; an own write whose answer was lost is a success."""
+    intents = DynamoDbRefreshIntents(table.client, table.name)
+    assert intents.read(CONNECTION) is None
+    intent = RefreshIntent(0, "me", "0f", START + timedelta(microseconds=7), is_open=True)
+    first = intents.write(CONNECTION, intent)
+    assert intents.read(CONNECTION) == first == replace(intent, version=1)
+    assert intents.write(CONNECTION, intent) == first
+    with pytest.raises(RowChanged):
+        intents.write(CONNECTION, replace(intent, owner="other"))
+    closed = intents.write(CONNECTION, replace(first, is_open=False))
+    assert intents.read(CONNECTION) == closed
+    with pytest.raises(RowChanged):
+        intents.write(CONNECTION, first)
+    assert intents.read(ACME) is None

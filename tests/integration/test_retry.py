@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from local.comparison import Comparison
 from local.lambda_service import ExecutionEnvironment
+from qonto_sync.adapters.refresh_intents import DynamoDbRefreshIntents
+from qonto_sync.events import message_body
+from qonto_sync.model import RefreshIntent, RefreshMessage
+from tests.fakes import CONNECTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,3 +110,32 @@ def test_the_answer_names_the_failed_messages_only(deployed: Deployed) -> None:
         )
     ]
     assert retry.invoke({"Records": records}) == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
+
+
+def test_an_interrupted_refresh_is_finished(deployed: Deployed) -> None:
+    """A function died after it had used the refresh token: the message finds its intent open, and renews the secret."""
+    deployment = deployed(invoices=1)
+    client = deployment.simulator.oauth_client
+    fields = {name: getattr(client, name) for name in ("client_id", "client_secret", "refresh_token")}
+    secrets = deployment.client("secretsmanager")
+    secrets.put_secret_value(SecretId="qonto/default", SecretString=json.dumps(fields))
+    intent = RefreshIntent(
+        0,
+        "a function that died",
+        hashlib.sha256(client.refresh_token.encode()).hexdigest()[:16],
+        datetime.now(UTC) - timedelta(seconds=21),
+        is_open=True,
+    )
+    table = deployment.stack.resources["StateTable"]
+    intents = DynamoDbRefreshIntents(deployment.client("dynamodb"), table)
+    intents.write(CONNECTION, intent)
+    deployment.client("sqs").send_message(
+        QueueUrl=deployment.stack.queues["RetryQueue"].url, MessageBody=message_body(RefreshMessage(CONNECTION))
+    )
+    (delivery,) = deployment.drain()
+    assert (delivery.received, delivery.deleted) == (1, 1)
+    stored = json.loads(secrets.get_secret_value(SecretId="qonto/default")["SecretString"])
+    assert stored["refresh_token"] != client.refresh_token
+    closed = intents.read(CONNECTION)
+    assert closed
+    assert not closed.is_open

@@ -156,6 +156,7 @@ class Lambdas:
 
         worker = RetryBatch(
             cache(connect),
+            finish_refresh=lambda _: None,
             queue=self._queue(),
             deadline=self._deadline(process, _RETRY_SECONDS),
             random=_middle,

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.aws import session
+from tests.contract.table import create_state_table
 from tests.fakes import ManualClock
 from tests.simulation.dynamodb import MemoryDynamoDb
 from tests.simulation.s3 import MemoryS3
@@ -108,27 +109,7 @@ def table(request: pytest.FixtureRequest) -> Any:
     """A client, and a table with the template's keys."""
     if request.param == "memory":
         return MemoryDynamoDb(ManualClock(), index_lag=timedelta), "state"
-    client = session().client("dynamodb", endpoint_url=request.getfixturevalue("aws"))
-    name = f"table-{uuid.uuid4().hex}"
-    client.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": attribute, "AttributeType": "S"} for attribute in ("pk", "pending_for", "due_at")
-        ],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "pending",
-                "KeySchema": [
-                    {"AttributeName": "pending_for", "KeyType": "HASH"},
-                    {"AttributeName": "due_at", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
-    )
-    return client, name
+    return create_state_table(request.getfixturevalue("aws"))
 
 
 def _item(pk: str, version: int, **more: str) -> dict[str, Any]:

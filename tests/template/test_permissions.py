@@ -47,7 +47,10 @@ EXPECTED: Final[dict[str, dict[str, tuple[set[str], Any]]]] = {
     },
     "RetryRole": {
         **ARCHIVE_AND_CREDENTIALS,
-        "KeepInvoiceState": ({"dynamodb:BatchGetItem", "dynamodb:PutItem"}, arn("StateTable")),
+        "KeepInvoiceState": (
+            {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem"},
+            arn("StateTable"),
+        ),
         "WorkOffRetries": (
             {
                 "sqs:ReceiveMessage",
@@ -71,6 +74,7 @@ CALLS: Final = {
         "put_item": "dynamodb:PutItem",
         "query": "dynamodb:Query",
     },
+    "DynamoDbRefreshIntents": {"get_item": "dynamodb:GetItem", "put_item": "dynamodb:PutItem"},
     "S3Archive": {
         "head_object": "s3:GetObject",
         "put_object": "s3:PutObject",
@@ -88,7 +92,7 @@ CALLS: Final = {
 # Checkpoints and the search for what is overdue are the hourly run's; visibility is the retry function's.
 UNUSED: Final = {
     "SyncRole": {"sqs:ChangeMessageVisibility"},
-    "RetryRole": {"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query"},
+    "RetryRole": {"dynamodb:UpdateItem", "dynamodb:Query"},
 }
 
 
@@ -169,7 +173,7 @@ def test_nobody_deletes(resources: dict[str, Any]) -> None:
 def test_retry_function_keeps_away_from_the_checkpoint(resources: dict[str, Any]) -> None:
     """Of the state table the retry function reaches only the ledger."""
     state = next(item for item in statements(resources["RetryRole"]) if item["Sid"] == "KeepInvoiceState")
-    assert state["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "invoice#*"}}
+    assert state["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["invoice#*", "refresh#*"]}}
 
 
 def test_scheduler_may_start_one_function(resources: dict[str, Any]) -> None:

@@ -8,11 +8,13 @@ import pytest
 
 from qonto_sync.errors import CredentialsRefused, Fatal, InvalidEvent, Retriable, SyncError
 from qonto_sync.events import message_body
-from qonto_sync.model import ConnectionName, InvoiceId, PendingReason, RetryMessage
+from qonto_sync.model import ConnectionName, InvoiceId, PendingReason, RefreshMessage, RetryMessage
 from qonto_sync.retry import RetryBatch
 from tests.fakes import CONNECTION, CountedDeadline
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qonto_sync.retry import InvoiceRetry
     from tests.unit.conftest import World
 
@@ -30,7 +32,23 @@ def batch(world: World, deadline: CountedDeadline | None = None) -> RetryBatch:
     def connect(_: ConnectionName) -> InvoiceRetry:
         return world.retry()
 
-    return RetryBatch(connect, queue=world.queue, deadline=deadline or CountedDeadline(), random=lambda: 0.5)
+    return batch_of(world, connect, deadline=deadline)
+
+
+def batch_of(
+    world: World,
+    connect: Callable[[ConnectionName], InvoiceRetry],
+    finish_refresh: Callable[[ConnectionName], None] = lambda _: None,
+    deadline: CountedDeadline | None = None,
+) -> RetryBatch:
+    """A batch that gets its connections from there."""
+    return RetryBatch(
+        connect,
+        finish_refresh=finish_refresh,
+        queue=world.queue,
+        deadline=deadline or CountedDeadline(),
+        random=lambda: 0.5,
+    )
 
 
 def failed_invoice(world: World, invoice_id: str = "a") -> None:
@@ -150,13 +168,36 @@ def test_refused_credentials_stop_their_connection_only(world: World) -> None:
             raise CredentialsRefused("401")
         return world.retry()
 
-    worker = RetryBatch(connect, queue=world.queue, deadline=CountedDeadline(), random=lambda: 0.5)
+    worker = batch_of(world, connect)
     for receipt in ("r1", "r2"):
         with pytest.raises(Fatal):
             worker.process(message_body(message("x", connection="acme")), receipt=receipt, receive_count=1)
     worker.process(message_body(message("a")), receipt="r3", receive_count=1)
     assert connected == ["acme", "default"]
     assert world.ledger.row("a").pending is None
+
+
+def test_a_refresh_is_finished_whatever_stopped_the_connection(world: World) -> None:
+    """It may be the very reason; and it fails like any other message when it cannot be finished."""
+    finished: list[str] = []
+
+    def connect(_: ConnectionName) -> InvoiceRetry:
+        raise CredentialsRefused("401")
+
+    worker = batch_of(world, connect, finished.append)
+    with pytest.raises(Fatal):
+        worker.process(message_body(message("a")), receipt="r1", receive_count=1)
+    worker.process(message_body(RefreshMessage(CONNECTION)), receipt="r2", receive_count=1)
+    assert finished == [CONNECTION]
+
+    def too_early(_: ConnectionName) -> None:
+        raise Retriable("a refresh of the token is under way")
+
+    with pytest.raises(Retriable):
+        batch_of(world, connect, too_early).process(
+            message_body(RefreshMessage(CONNECTION)), receipt="r3", receive_count=1
+        )
+    assert "r3" in world.queue.postponed
 
 
 def test_no_message_is_begun_after_the_deadline(world: World) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from qonto_sync.ports import Clock, Deadline
+
 _LONGEST_RESERVE_SECONDS = 60.0
 _RESERVE = 0.1
 
@@ -40,3 +42,16 @@ class InvocationDeadline:
     def remaining(self) -> float:
         """Seconds until no new work may start."""
         return self._remaining_millis() / 1000 - self._reserve
+
+
+class Within:
+    """See `ports.Deadline`: so many seconds from now, unless another deadline comes first."""
+
+    def __init__(self, seconds: float, clock: Clock, deadline: Deadline) -> None:
+        self._end = clock.monotonic() + seconds
+        self._clock = clock
+        self._deadline = deadline
+
+    def remaining(self) -> float:
+        """Seconds until no new work may start."""
+        return min(self._end - self._clock.monotonic(), self._deadline.remaining())

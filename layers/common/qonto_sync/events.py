@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from reprlib import repr as shown
+from typing import Any
 
 from qonto_sync.errors import InvalidEvent
 from qonto_sync.keys import CONNECTION_PATTERN
-from qonto_sync.model import LONGEST_ID, ConnectionName, InvoiceId, PendingReason, RetryMessage
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from qonto_sync.model import (
+    LONGEST_ID,
+    ConnectionName,
+    InvoiceId,
+    PendingReason,
+    RefreshMessage,
+    RetryMessage,
+    is_usable_id,
+)
 
 _DEFAULT_CONNECTION = "default"
 # Tuples, since anything can come in, and a set cannot be asked for what has no hash.
@@ -19,6 +25,7 @@ _SCHEDULE_SOURCES = ("aws.events", "aws.scheduler")
 _KEYS = ("action", "connection", "dry_run")
 _ACTIONS = ("sync",)
 _MESSAGE_VERSION = 1
+_REFRESH = "refresh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +48,17 @@ def parse_sync_event(event: Any) -> SyncRequest:
         return SyncRequest(ConnectionName(_DEFAULT_CONNECTION))
     unknown = sorted(str(key) for key in event if key not in _KEYS)
     if unknown:
-        raise InvalidEvent(f"The event has the unknown key {unknown[0]!r}; known are {_listed(_KEYS)}")
+        raise InvalidEvent(f"The event has the unknown key {shown(unknown[0])}; known are {_listed(_KEYS)}")
     action = event.get("action", "sync")
     if action not in _ACTIONS:
-        raise InvalidEvent(f"'action' is {action!r}, but must be one of {_listed(_ACTIONS)}")
+        raise InvalidEvent(f"'action' is {shown(action)}, but must be one of {_listed(_ACTIONS)}")
     dry_run = event.get("dry_run", False)
     if not isinstance(dry_run, bool):
-        raise InvalidEvent(f"'dry_run' is {dry_run!r}, but must be true or false")
+        raise InvalidEvent(f"'dry_run' is {shown(dry_run)}, but must be true or false")
     return SyncRequest(_connection(event.get("connection", _DEFAULT_CONNECTION)), dry_run)
 
 
-def parse_message(body: str) -> RetryMessage:
+def parse_message(body: str) -> RetryMessage | RefreshMessage:
     """The message that `message_body` wrote.
 
     Raises:
@@ -59,12 +66,14 @@ def parse_message(body: str) -> RetryMessage:
     """
     try:
         fields = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidEvent("The message is not JSON") from error
     if not isinstance(fields, dict) or fields.get("version") != _MESSAGE_VERSION:
         raise InvalidEvent(f"The message is not an object with 'version' {_MESSAGE_VERSION}")
+    if fields.get("reason") == _REFRESH:
+        return RefreshMessage(_connection(fields.get("connection")))
     invoice_id = fields.get("invoice_id")
-    if not isinstance(invoice_id, str) or not 0 < len(invoice_id) <= LONGEST_ID:
+    if not is_usable_id(invoice_id):
         raise InvalidEvent(f"'invoice_id' is not a text of 1 to {LONGEST_ID} characters")
     try:
         reason = PendingReason(str(fields.get("reason")))
@@ -73,21 +82,21 @@ def parse_message(body: str) -> RetryMessage:
     return RetryMessage(_connection(fields.get("connection")), InvoiceId(invoice_id), reason)
 
 
-def message_body(message: RetryMessage) -> str:
+def message_body(message: RetryMessage | RefreshMessage) -> str:
     """The SQS message: ids and a reason, never a URL or content."""
-    fields: Mapping[str, Any] = {
-        "version": _MESSAGE_VERSION,
-        "connection": message.connection,
-        "invoice_id": message.invoice_id,
-        "reason": message.reason.value,
-    }
+    fields: dict[str, Any] = {"version": _MESSAGE_VERSION, "connection": message.connection}
+    match message:
+        case RetryMessage():
+            fields |= {"invoice_id": message.invoice_id, "reason": message.reason.value}
+        case RefreshMessage():
+            fields |= {"reason": _REFRESH}
     return json.dumps(fields)
 
 
 def _connection(name: Any) -> ConnectionName:
     if not isinstance(name, str) or not CONNECTION_PATTERN.fullmatch(name):
         raise InvalidEvent(
-            f"'connection' is {name!r}, but must be a name of letters, digits, '-' and '_', such as 'default'"
+            f"'connection' is {shown(name)}, but must be a name of letters, digits, '-' and '_', such as 'default'"
         )
     return ConnectionName(name)
 

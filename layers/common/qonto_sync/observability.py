@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 if TYPE_CHECKING:
+    from qonto_sync.model import ConnectionName
     from qonto_sync.result import SyncResult
 
 logger = Logger(service="qonto_sync", utc=True)
@@ -33,4 +34,12 @@ def emit_run_metrics(result: SyncResult) -> None:
         lag = result.window.end - result.checkpoint.synced_until
         metrics.add_metric("CheckpointLag", MetricUnit.Seconds, max(lag.total_seconds(), 0))
     metrics.add_metadata("run_id", result.run_id)
+    metrics.flush_metrics()
+
+
+def emit_credential_metrics(connection: ConnectionName, days_left: float) -> None:
+    """How long the connection goes on without a refresh: a person has to consent again when it comes to nothing."""
+    metrics = EphemeralMetrics()
+    metrics.add_dimension("connection", connection)
+    metrics.add_metric("RefreshTokenDaysLeft", MetricUnit.Count, days_left)
     metrics.flush_metrics()

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
         InvoicePage,
         LedgerRow,
         PendingReason,
+        RefreshIntent,
         RetryMessage,
         StoredObject,
+        Tokens,
     )
     from qonto_sync.window import Window
 
@@ -151,5 +153,41 @@ class RetryQueue(Protocol):
     def send(self, wakes: Iterable[Wake]) -> int:
         """Sends what it can and returns how many it could not: the ledger remembers those."""
 
+    def guard_refresh(self, connection: ConnectionName, delay_seconds: int) -> bool:
+        """Has the worker see, after this time, whether the connection's refresh was finished; whether that was sent."""
+
     def postpone(self, receipt: str, seconds: int) -> None:
         """Delivers a received message again after this time; if that can't be said, when its queue thinks fit."""
+
+
+class Secret(Protocol):
+    """A connection's secret: its credentials, by name."""
+
+    def read(self, *, fresh: bool = False) -> Mapping[str, str]:
+        """The fields, as they were a few minutes ago or, `fresh`, as they are. Raises `InvalidSecret`."""
+
+    def write(self, fields: Mapping[str, str]) -> None:
+        """Replaces all fields; the next `read` gives them."""
+
+
+class TokenEndpoint(Protocol):
+    """Where a refresh token is exchanged."""
+
+    def exchange(self, fields: Mapping[str, str]) -> Tokens:
+        """New tokens for the secret's refresh token, which is used up by this.
+
+        Raises `CredentialsRefused` when it is not accepted. `Retriable` may mean that it was used and the answer lost.
+        """
+
+
+class RefreshIntents(Protocol):
+    """One intent per connection."""
+
+    def read(self, connection: ConnectionName) -> RefreshIntent | None:
+        """The last one, read consistently."""
+
+    def write(self, connection: ConnectionName, intent: RefreshIntent) -> RefreshIntent:
+        """Writes it over the version that it was made from, and returns it with its new version.
+
+        Raises `RowChanged` when another process was faster; a write of ours that lost its answer is a success.
+        """

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from qonto_sync import schedule
 from qonto_sync.errors import Fatal, Retriable, SyncError
 from qonto_sync.events import parse_message
-from qonto_sync.model import PendingReason
+from qonto_sync.model import PendingReason, RefreshMessage, RetryMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qonto_sync.archiving import InvoiceArchiver
-    from qonto_sync.model import ConnectionName, RetryMessage
+    from qonto_sync.model import ConnectionName
     from qonto_sync.ports import Clock, Deadline, Ledger, RetryQueue
 
 _log = logging.getLogger(__name__)
+
+_REFRESH_AGAIN = timedelta(seconds=5)
+"""An interrupted refresh of a token can be finished for a minute only."""
 
 
 class InvoiceRetry:
@@ -53,11 +57,13 @@ class RetryBatch:
         self,
         connect: Callable[[ConnectionName], InvoiceRetry],
         *,
+        finish_refresh: Callable[[ConnectionName], None],
         queue: RetryQueue,
         deadline: Deadline,
         random: Callable[[], float],
     ) -> None:
         self._connect = connect
+        self._finish_refresh = finish_refresh
         self._queue = queue
         self._deadline = deadline
         self._random = random
@@ -69,22 +75,29 @@ class RetryBatch:
         Raises:
             SyncError: the message is to be delivered again, later the more often it was received.
         """
+        hurries = False
         try:
             if self._deadline.remaining() <= 0:
                 raise Retriable("no time left in this invocation")
-            self._process(parse_message(body))
+            message = parse_message(body)
+            hurries = isinstance(message, RefreshMessage)
+            self._process(message)
         except SyncError as error:
             _log.warning("message_failed", extra={"error": type(error).__name__, "detail": str(error)})
-            wait = schedule.backoff(receive_count, self._random)
+            wait = _REFRESH_AGAIN if hurries else schedule.backoff(receive_count, self._random)
             self._queue.postpone(receipt, int(wait.total_seconds()))
             raise
 
-    def _process(self, message: RetryMessage) -> None:
-        stopped = self._stopped.get(message.connection)
+    def _process(self, message: RetryMessage | RefreshMessage) -> None:
+        # A refresh is finished in any case: what stopped the connection may be just that.
+        stopped = self._stopped.get(message.connection) if isinstance(message, RetryMessage) else None
         if stopped:
             raise stopped
         try:
-            self._connect(message.connection).look_again(message)
+            if isinstance(message, RefreshMessage):
+                self._finish_refresh(message.connection)
+            else:
+                self._connect(message.connection).look_again(message)
         except Fatal as error:
             self._stopped[message.connection] = error
             _log.error(

@@ -11,7 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from qonto_sync.errors import AccessDenied, Misconfigured, Retriable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "403", "InvalidAccessKeyId", "ExpiredToken"})
 _MISSING = frozenset(
@@ -40,6 +41,15 @@ def client_config(workers: int) -> Config:
 def error_code(error: ClientError) -> str:
     """The service's own code, or the HTTP status where a HEAD request leaves nothing else."""
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def item_in_the_way(error: ClientError) -> Mapping[str, Any] | None:
+    """The item that made DynamoDB's condition fail, None if there is none; any other error is raised on."""
+    if error_code(error) != "ConditionalCheckFailedException":
+        raise error
+    # The stubs do not know what ReturnValuesOnConditionCheckFailure adds to the answer.
+    answer: Mapping[str, Any] = error.response
+    return answer.get("Item") or None
 
 
 @contextmanager

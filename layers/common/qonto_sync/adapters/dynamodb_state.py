@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from qonto_sync.adapters.aws import error_code, translated
+from qonto_sync.adapters.aws import item_in_the_way, translated
 from qonto_sync.adapters.ledger_items import from_item, to_item
 from qonto_sync.errors import Retriable, RowChanged, Superseded
 from qonto_sync.keys import checkpoint_key, ledger_key
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _KEYS_PER_READ = 100
 _READ_ATTEMPTS = 6
-_CONDITION_FAILED = "ConditionalCheckFailedException"
 
 
 class DynamoDbCheckpoints:
@@ -72,7 +71,7 @@ class DynamoDbCheckpoints:
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except ClientError as error:
-                item = _item_in_the_way(error)
+                item = item_in_the_way(error)
                 if item is None or _checkpoint(item) != checkpoint:
                     raise Superseded(f"another run committed the checkpoint of {connection!r}") from error
                 # Our own write: the SDK sent it again because the first answer was lost.
@@ -145,7 +144,7 @@ class DynamoDbLedger:
                     **condition,
                 )
             except ClientError as error:
-                found = _item_in_the_way(error)
+                found = item_in_the_way(error)
                 if found is None or found.get("write_id", {}).get("S") != write_id:
                     raise RowChanged("another writer changed the ledger row") from error
         return written
@@ -171,12 +170,3 @@ class DynamoDbLedger:
             if "LastEvaluatedKey" not in answer:
                 return
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-
-
-def _item_in_the_way(error: ClientError) -> Mapping[str, Any] | None:
-    """The item that made the condition fail, None if there is none; any other error is raised on."""
-    if error_code(error) != _CONDITION_FAILED:
-        raise error
-    # The stubs do not know what ALL_OLD adds to the answer.
-    answer: Mapping[str, Any] = error.response
-    return answer.get("Item") or None

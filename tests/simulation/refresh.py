@@ -1,0 +1,239 @@
+"""A small world: processes that refresh one connection's token, and an OAuth server that forgives nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from qonto_sync.adapters.refresh_intents import DynamoDbRefreshIntents
+from qonto_sync.clock import Within
+from qonto_sync.errors import CredentialsRefused, Retriable
+from qonto_sync.model import Tokens
+from qonto_sync.times import from_text, to_text
+from qonto_sync.token_refresh import GRACE, TokenRefresh
+from tests.fakes import CONNECTION, CountedDeadline
+from tests.simulation.decisions import Kind
+from tests.simulation.dynamodb import MemoryDynamoDb
+from tests.simulation.scheduler import Scheduler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tests.simulation.decisions import Decisions
+    from tests.simulation.scheduler import Process
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+_SECONDS = (0.1, 1.0, 3.0)
+"""How long a call to AWS may take; several of them are slow in one run."""
+_EXCHANGE_SECONDS = (0.2, 5.0, 17.0)
+"""How long the token endpoint may take; the longest that the client waits for it is 18 s."""
+_ANOTHER_AFTER = (0.0, 0.1, 0.5, 2.0, 10.0, 19.9, 25.0, 70.0)
+_REDELIVERY = 5
+_EXPIRES_IN = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class OAuthServer:
+    """Each refresh token is good for one exchange, and for repetitions of it in the grace.
+
+    A strict one lets only the pair of the last repetition live.
+    """
+
+    clock: Scheduler
+    strict: bool
+    first_used: dict[str, datetime] = field(default_factory=dict)
+    heirs: dict[str, str] = field(default_factory=dict)
+    alive: set[str] = field(default_factory=lambda: {"token-0"})
+    _made: count[int] = field(default_factory=lambda: count(1))
+
+    def exchange(self, refresh_token: str) -> Tokens:
+        """A new pair."""
+        now = self.clock.now()
+        if refresh_token not in self.alive or now > self.first_used.setdefault(refresh_token, now) + GRACE:
+            raise CredentialsRefused("simulated invalid_grant")
+        if self.strict:
+            self.alive.discard(self.heirs.get(refresh_token, ""))
+        heir = self.heirs[refresh_token] = f"token-{next(self._made)}"
+        self.alive.add(heir)
+        return Tokens(f"access-{heir}", now + _EXPIRES_IN, heir)
+
+    def accepts(self, fields: Mapping[str, str]) -> bool:
+        """Whether the connection can go on from this secret."""
+        token = fields["refresh_token"]
+        return token in self.alive and self.clock.now() <= self.first_used.get(token, self.clock.now()) + GRACE
+
+
+class RefreshWorld:
+    """Two processes find the token lapsing; a message guards each exchange; an hour later a third one comes."""
+
+    def __init__(self, decisions: Decisions) -> None:
+        self._decisions = decisions
+        self.scheduler = scheduler = Scheduler(START)
+        self.server = OAuthServer(scheduler, strict=bool(decisions.pick("world", "strict", Kind.WORLD, 2)))
+        self.secret = {"client_id": "c", "client_secret": "s", "refresh_token": "token-0", "expires_at": to_text(START)}
+        self.dynamodb = MemoryDynamoDb(scheduler, index_lag=timedelta)
+        self.story: list[str] = []
+        self.problems: list[str] = []
+        self._workers = count(1)
+        self._owners = count(1)
+
+    def run(self) -> list[str]:
+        """What went wrong in the end."""
+        again = _ANOTHER_AFTER[self._decisions.pick("world", "another", Kind.START, len(_ANOTHER_AFTER))]
+        self.scheduler.spawn("one", 120, self._refresh)
+        self.scheduler.after(again, partial(self.scheduler.spawn, "two", 120, self._refresh))
+        self._go_on(timedelta(hours=1))
+        self._decisions.quiet = True
+        if not self.server.accepts(self.secret):
+            self.problems.append("the connection is locked out")
+        self.scheduler.spawn("three", 120, self._refresh)
+        self._go_on(timedelta(hours=2))
+        if (
+            not self.server.accepts(self.secret)
+            or (from_text(self.secret["expires_at"]) or START) <= START + _EXPIRES_IN
+        ):
+            self.problems.append("an hour later, the token was not refreshed")
+        self.scheduler.close()
+        return self.problems
+
+    def _go_on(self, until: timedelta) -> None:
+        self.scheduler.run(START + until, stop=lambda: False)
+
+    def _refresh(self, process: Process) -> None:
+        try:
+            fields = self._read()
+            if (from_text(fields["expires_at"]) or START) - self.scheduler.now() > timedelta(minutes=5):
+                return
+            renewed = self._use_case().refresh(fields)
+        except Retriable as error:
+            self._tell(process, f"fails: {error}")
+        except CredentialsRefused as error:
+            self.problems.append(f"{process.name}: {error}")
+        else:
+            self._tell(process, f"uses {renewed['access_token']}")
+
+    def _finish(self, process: Process) -> None:
+        done = False
+        try:
+            self._use_case().finish()
+            done = True
+        except (Retriable, CredentialsRefused) as error:
+            self._tell(process, f"fails: {error}")
+        finally:
+            if not done:
+                self.scheduler.after(_REDELIVERY, self._deliver)
+
+    def _deliver(self) -> None:
+        # As often as the queue does it before it gives up.
+        if (number := next(self._workers)) < 8:
+            self.scheduler.spawn(f"worker-{number}", 120, self._finish)
+
+    def _use_case(self) -> TokenRefresh:
+        dynamodb: Any = _Client(self)
+        deadline = Within(100, self.scheduler, CountedDeadline())
+        return TokenRefresh(
+            CONNECTION,
+            secret=_Secret(self),
+            endpoint=_Endpoint(self),
+            intents=DynamoDbRefreshIntents(dynamodb, "state"),
+            queue=_Queue(self),
+            clock=self.scheduler,
+            deadline=deadline,
+            new_owner=lambda: f"owner-{next(self._owners)}",
+        )
+
+    def _read(self) -> dict[str, str]:
+        read: dict[str, str] = self.call("secret.read", lambda: dict(self.secret), _OF_READS)
+        return read
+
+    def call(
+        self, place: str, apply: Callable[[], Any], faults: Sequence[str], seconds: Sequence[float] = _SECONDS
+    ) -> Any:
+        """One call of the current process: slow, failing, unheard, or its last."""
+        process = self.scheduler.current
+        pick = partial(self._decisions.pick, process.name, place)
+        one_way = seconds[pick(Kind.DELAY, len(seconds))] / 2
+        process.pause(one_way)
+        end = pick(Kind.CRASH, 3)
+        if end == 1:
+            self._tell(process, f"dies before {place}")
+            process.crash()
+        fault = (None, *faults)[pick(Kind.FAULT, 1 + len(faults))]
+        if fault == "refused":
+            self._tell(process, f"{place} is refused")
+            raise Retriable("simulated")
+        answer = apply()
+        self._tell(process, f"{place}{f': {answer!r}' if place == 'exchange' else ''}")
+        if end == 2:
+            self._tell(process, f"dies after {place}")
+            process.crash()
+        if fault == "unheard":
+            self._tell(process, f"{place} is not heard of")
+            raise Retriable("simulated")
+        process.pause(one_way)
+        return answer
+
+    def _tell(self, process: Process, line: str) -> None:
+        self.story.append(f"{self.scheduler.now():%H:%M:%S} {process.name} {line}")
+
+
+_OF_READS = ("refused",)
+_OF_WRITES = ("refused", "unheard")
+
+
+@dataclass(frozen=True, slots=True)
+class _Secret:
+    world: RefreshWorld
+
+    def read(self, *, fresh: bool = False) -> Mapping[str, str]:
+        assert fresh, "what another process wrote must be seen"
+        return self.world._read()
+
+    def write(self, fields: Mapping[str, str]) -> None:
+        self.world.call("secret.write", partial(self.world.secret.update, fields), _OF_WRITES)
+
+
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    world: RefreshWorld
+
+    def exchange(self, fields: Mapping[str, str]) -> Tokens:
+        exchange = partial(self.world.server.exchange, fields["refresh_token"])
+        tokens: Tokens = self.world.call("exchange", exchange, _OF_WRITES, _EXCHANGE_SECONDS)
+        return tokens
+
+
+@dataclass(frozen=True, slots=True)
+class _Queue:
+    world: RefreshWorld
+
+    def guard_refresh(self, _: str, delay_seconds: int) -> bool:
+        send = partial(self.world.scheduler.after, delay_seconds, self.world._deliver)
+        try:
+            self.world.call("sqs.send", send, _OF_WRITES)
+        except Retriable:
+            return False
+        return True
+
+    def send(self, _: Any) -> int:
+        raise AssertionError("no invoice is woken here")
+
+    def postpone(self, _receipt: str, _seconds: int) -> None:
+        raise AssertionError("the event source does that")
+
+
+@dataclass(frozen=True, slots=True)
+class _Client:
+    """What the adapter calls of boto3."""
+
+    world: RefreshWorld
+
+    def get_item(self, **request: Any) -> Any:
+        return self.world.call("dynamodb.get_item", partial(self.world.dynamodb.get_item, **request), ())
+
+    def put_item(self, **request: Any) -> Any:
+        return self.world.call("dynamodb.put_item", partial(self.world.dynamodb.put_item, **request), ())
