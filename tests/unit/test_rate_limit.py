@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qonto_sync.adapters.rate_limit import RateLimiter, RateWindow
-from qonto_sync.errors import Retriable
+from qonto_sync.adapters.rate_limit import RateLimiter, RateWindow, qonto_limits
+from qonto_sync.errors import DeadlineReached
 from tests.fakes import CountedDeadline, ManualClock
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 @given(st.lists(st.floats(0, 3), min_size=1, max_size=60), st.integers(1, 5), st.integers(5, 12))
@@ -25,6 +32,61 @@ def test_no_window_ever_holds_too_many(pauses: list[float], short: int, long: in
     for window in windows:
         for first, last in zip(sent, sent[window.requests :], strict=False):
             assert last - first >= window.seconds - 1e-6
+
+
+class SharedClock:
+    """Time for several threads: it is as late as the one who slept longest says."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._now = 0.0
+
+    def now(self) -> datetime:
+        raise AssertionError("the wall clock may be set; nothing is measured by it")
+
+    def monotonic(self) -> float:
+        with self._lock:
+            return self._now
+
+    def sleep(self, seconds: float) -> None:
+        until = self.monotonic() + seconds
+        with self._lock:
+            self._now = max(self._now, until)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    pauses=st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.1, 0.5, 2.0]), min_size=1, max_size=80),
+    threads=st.integers(2, 8),
+    short=st.integers(1, 5),
+    long=st.integers(5, 12),
+)
+def test_no_window_ever_holds_too_many_of_all_threads(pauses: list[float], threads: int, short: int, long: int) -> None:
+    """Each request counts once, whoever sends it, and no two threads take the last place."""
+    clock = SharedClock()
+    windows = (RateWindow(short, 1), RateWindow(long, 10))
+    # The third one holds nobody back: it makes the limiter remember all moments.
+    limiter = RateLimiter((*windows, RateWindow(1_000, 0)), clock)
+
+    def send(pause: float) -> None:
+        clock.sleep(pause)
+        limiter.acquire(CountedDeadline())
+
+    with ThreadPoolExecutor(threads) as executor:
+        list(executor.map(send, pauses))
+    sent = list(limiter._sent)
+    assert len(sent) == len(pauses)
+    assert sent == sorted(sent)
+    for window in windows:
+        for first, last in zip(sent, sent[window.requests :], strict=False):
+            assert last - first >= window.seconds - 1e-6
+
+
+def test_qontos_limits_leave_room_for_what_is_on_the_way() -> None:
+    """Two per cent: the budget is used nearly whole, and a request that took longer than others does no harm."""
+    short, long = qonto_limits(1_000, 10_000)
+    assert (short.requests, long.requests) == (1_000, 10_000)
+    assert (short.seconds, long.seconds) == pytest.approx((10.2, 612))
 
 
 def test_a_free_budget_costs_no_wait() -> None:
@@ -50,6 +112,6 @@ def test_does_not_sleep_through_the_deadline() -> None:
     clock = ManualClock()
     limiter = RateLimiter((RateWindow(1, 10),), clock)
     limiter.acquire(CountedDeadline())
-    with pytest.raises(Retriable, match="rate limit"):
+    with pytest.raises(DeadlineReached, match="rate limit"):
         limiter.acquire(CountedDeadline(looks=0))
     assert clock.slept == []

@@ -11,16 +11,19 @@ import pytest
 from qonto_sync.errors import (
     ClockSkew,
     CredentialsRefused,
+    DeadlineReached,
     IncompleteRead,
     InvalidSettings,
     Retriable,
 )
-from qonto_sync.model import Checkpoint, PendingReason, RunId
+from qonto_sync.model import Checkpoint, Invoice, PendingReason, RetryMessage, RunId
 from qonto_sync.result import RunOutcome
 from qonto_sync.times import to_text
 from tests.fakes import CONNECTION, START, CountedDeadline
 
 if TYPE_CHECKING:
+    from qonto_sync.model import InvoicePage
+    from qonto_sync.window import Window
     from tests.unit.conftest import World
 
 
@@ -322,3 +325,115 @@ def test_an_unchanged_pending_invoice_is_left_to_the_queue(world: World) -> None
     result = world.sync()
     assert world.qonto.calls == ["page"]
     assert (result.tally.listed, result.tally.pending) == (1, 1)
+
+
+@pytest.mark.parametrize(("count", "pages"), [(10**12, 10**10), (3, 10**6)])
+def test_an_absurd_count_fails_loudly(world: World, count: int, pages: int) -> None:
+    """After some bisecting: no endless list of pages is read, nor are all seconds of ten years asked for."""
+    put(world, 3)
+    world.policy = replace(world.policy, initial_sync_from=START - timedelta(days=3_650))
+    honest = world.qonto.page
+    world.qonto.page = lambda window, number: replace(  # type: ignore[method-assign]
+        honest(window, number), total_count=count, total_pages=pages
+    )
+    with pytest.raises(IncompleteRead, match=rf"Qonto counts {count} invoices updated from .* on {pages} pages"):
+        world.sync()
+    assert len(world.qonto.pages_read) < 40
+    assert world.checkpoints.saved == {}
+
+
+def test_an_invoice_that_is_listed_twice_is_archived_once_and_holds_nothing_up(world: World) -> None:
+    """The newest version, wherever in the page it is; the older is no second look."""
+    world.qonto.put("a", status="paid")
+    honest = world.qonto.page
+
+    def page(window: Window, number: int) -> InvoicePage:
+        found = honest(window, number)
+        older = [
+            Invoice.of(
+                {"id": "a", "status": "unpaid", "attachment_id": "file-a", "updated_at": "2026-02-28T00:00:00Z"},
+                b"old",
+                world.clock.now(),
+            )
+        ] * len(found.invoices)
+        return replace(found, invoices=(*older, *found.invoices, *older), total_count=3 * len(found.invoices))
+
+    world.qonto.page = page  # type: ignore[method-assign]
+    result = world.sync()
+    assert (result.outcome, result.tally.listed, result.tally.pending) == (RunOutcome.COMMITTED, 1, 0)
+    assert world.archived("a") == world.source("a")
+
+
+def with_an_odd_entry(world: World) -> Invoice:
+    """A world whose list has one entry more, without an id."""
+    odd = Invoice.unidentified(b'{"id": 7}', world.clock.now())
+    honest = world.qonto.page
+
+    def page(window: Window, number: int) -> InvoicePage:
+        found = honest(window, number)
+        return replace(found, invoices=(*found.invoices, odd), total_count=found.total_count + 1)
+
+    world.qonto.page = page  # type: ignore[method-assign]
+    return odd
+
+
+def test_an_entry_without_an_id_is_archived_counted_and_pending(world: World) -> None:
+    """It costs nobody else anything, and is told daily; Qonto is never asked for it."""
+    (id_,) = put(world, 1)
+    odd = with_an_odd_entry(world)
+    result = world.sync()
+    assert result.outcome is RunOutcome.COMMITTED
+    assert (result.tally.distinct, result.tally.pending) == (2, 1)
+    assert world.archived(id_) == world.source(id_)
+    assert world.archive.content(f"default/client_invoices/0000/00/{odd.id}/invoice.json") == odd.document
+    for attempt in (1, 2):
+        pending = world.ledger.row(odd.id).pending
+        assert pending
+        assert (pending.reason, pending.attempts) == (PendingReason.REJECTED, attempt)
+        assert pending.detail == "Qonto listed an entry without a usable id"
+        assert pending.due_at - world.clock.now() == timedelta(days=1)
+        world.clock.advance(days=1)
+        world.retry().look_again(RetryMessage(CONNECTION, odd.id, pending.reason))
+    assert "invoice" not in world.qonto.calls
+    assert world.ledger.row(odd.id).deleted_at_source is None
+    assert world.archive.content(f"default/client_invoices/0000/00/{odd.id}/invoice.json") == odd.document
+
+
+def test_an_entry_without_an_id_that_cannot_be_stored_stops_the_run(world: World) -> None:
+    """Nobody can ask for it again: only the page has it, so the page is read again."""
+    odd = with_an_odd_entry(world)
+
+    def broken(_: str) -> None:
+        raise Retriable("bucket: AWS answered SlowDown")
+
+    world.archive.before_put = broken
+    with pytest.raises(Retriable, match="SlowDown"):
+        world.sync()
+    assert world.checkpoints.saved == {}
+    world.archive.before_put = lambda _: None
+    assert world.sync().outcome is RunOutcome.COMMITTED
+    assert world.archive.content(f"default/client_invoices/0000/00/{odd.id}/invoice.json") == odd.document
+
+
+@pytest.mark.parametrize("status", ["draft", "unpaid"])
+def test_an_attachment_that_cannot_be_asked_for_is_pending(world: World, status: str) -> None:
+    """Also of a draft, which may lack one; the JSON is archived all the same."""
+    world.qonto.put("a", status=status, attachment_id="x" * 201)
+    world.sync()
+    pending = world.ledger.row("a").pending
+    assert pending
+    assert pending.reason is PendingReason.REJECTED
+    assert world.archived("a") == (world.qonto.document("a"), None)
+
+
+def test_a_spent_rate_budget_ends_the_run_as_partial(world: World) -> None:
+    """When Qonto's limits leave no request before the deadline: no error, no pending invoice, the next run goes on."""
+    put(world, 7)
+    spent = DeadlineReached("Qonto's rate limit leaves no request for another 300 s")
+    world.qonto.fail_next("attachment", spent)
+    result = world.sync()
+    assert (result.outcome, result.checkpoint) == (RunOutcome.PARTIAL, None)
+    assert not any(row.pending for row in world.ledger.saved.values())
+    assert world.sync().outcome is RunOutcome.COMMITTED
+    world.qonto.fail_next("page", spent)
+    assert world.sync().outcome is RunOutcome.PARTIAL

@@ -17,6 +17,7 @@ SyncError
 ├── Conflict                  another writer was faster: read again, then decide
 │   ├── ObjectChanged         ... in S3
 │   └── RowChanged            ... in the ledger
+├── DeadlineReached           the invocation's time is over: start nothing new, the next one goes on
 └── Superseded                another run committed the checkpoint: stop, without an error
 
 An adapter translates what it catches into one of these and chains the cause. No message ever carries a
@@ -94,6 +95,10 @@ class ObjectChanged(Conflict):
 
 class RowChanged(Conflict):
     """The ledger row is not the version that was read."""
+
+
+class DeadlineReached(SyncError):
+    """What is to be done next cannot be begun in this invocation any more. The run ends as `partial`."""
 
 
 class Superseded(SyncError):

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from qonto_sync.errors import Retriable
+from qonto_sync.errors import DeadlineReached
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +21,13 @@ class RateWindow(NamedTuple):
     seconds: float
 
 
-QONTO_LIMITS = (RateWindow(1_000, 10), RateWindow(10_000, 600))
-"""Per IP address, as documented."""
+_ON_THE_WAY = 1.02
+"""A request arrives later than it was counted, and not each by the same time: the windows are kept a little longer."""
+
+
+def qonto_limits(per_10_seconds: int, per_10_minutes: int) -> tuple[RateWindow, ...]:
+    """Both windows that Qonto keeps for an IP address."""
+    return RateWindow(per_10_seconds, 10 * _ON_THE_WAY), RateWindow(per_10_minutes, 600 * _ON_THE_WAY)
 
 
 class RateLimiter:
@@ -39,7 +44,7 @@ class RateLimiter:
         """Waits until one more request is within every window, and counts it.
 
         Raises:
-            Retriable: that would be after the deadline.
+            DeadlineReached: it would have to wait for longer than there is time. It does not wait at all then.
         """
         while True:
             with self._lock:
@@ -49,7 +54,7 @@ class RateLimiter:
                     self._sent.append(now)
                     return
             if wait > deadline.remaining():
-                raise Retriable(f"Qonto's rate limit leaves no request for another {wait:.0f} s")
+                raise DeadlineReached(f"Qonto's rate limit leaves no request for another {wait:.0f} s")
             self._clock.sleep(wait)
 
     def pause(self, seconds: float) -> None:
