@@ -13,7 +13,8 @@ import pytest
 
 from local.qonto_simulator import Behaviour, Simulator, World
 from qonto_sync.adapters.attachment_files import HttpAttachmentFiles
-from qonto_sync.adapters.http_client import HttpClient, connection_pool
+from qonto_sync.adapters.connections import connection_pool
+from qonto_sync.adapters.http_client import HttpClient
 from qonto_sync.adapters.qonto_api import QontoApi
 from qonto_sync.errors import CredentialsRefused, NotFound, Retriable
 from qonto_sync.model import AttachmentId, FileKind, InvoiceId
@@ -110,8 +111,8 @@ class HttpSource(Source):
         self.qonto = World(seed=7, started_at=START, clock=self.clock.now, invoices=0, activity=0)
         self.simulator = Simulator(self.qonto, **simulator)
         self.requests = Requests()
-        http = HttpClient(
-            connection_pool(2),
+        self.http = http = HttpClient(
+            connection_pool(2, self.clock),
             clock=self.clock,
             deadline=CountedDeadline(),
             random=lambda: 0.5,
@@ -121,8 +122,7 @@ class HttpSource(Source):
         self.api: QontoApi = QontoApi(self.simulator.api_url, http, key, self.clock)
         self.key = key
         self.files = HttpAttachmentFiles(
-            http,
-            allowed_origins=frozenset({self.simulator.files_origin}),
+            {self.simulator.files_origin: http},
             max_bytes=10_000_000,
             fresh=self.api.attachment,
         )
@@ -372,7 +372,7 @@ def test_only_listed_hosts_are_downloaded_from() -> None:
         invoice = source.api.invoice(InvoiceId(id_))
         assert invoice.attachment_id
         attachment = source.api.attachment(invoice.attachment_id)
-        source.files._allowed_origins = frozenset({"https://files.example"})  # type: ignore[attr-defined]
+        source.files._origins = {"https://files.example": source.http}  # type: ignore[attr-defined]
         with pytest.raises(Exception, match="not in ATTACHMENT_HOSTS"), source.files.open(attachment, None):
             pass
         assert source.requests.as_dict()["files"] == 0

@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers" / "common" / "qonto_sync"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 EDGE = {"bootstrap", "observability"}
-PURE = {"model", "errors", "ports", "settings", "keys", "window", "times", "schedule", "events", "result"}
-USE_CASES = {"sync", "slice_archiving", "archiving", "fencing", "retry", "concurrency", "clock"}
+PURE = {"redaction", "model", "errors", "ports", "settings", "keys", "window", "times", "schedule", "events", "result"}
+USE_CASES = {"sync", "slice_archiving", "archiving", "fencing", "retry", "token_refresh", "concurrency", "clock"}
 
 
 def imports(path: Path) -> set[str]:

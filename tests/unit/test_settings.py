@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from qonto_sync.errors import InvalidSettings
-from qonto_sync.settings import Settings
+from qonto_sync.settings import AttachmentOrigins, Settings
 
 GOOD = {
     "QONTO_API_URL": "https://thirdparty.qonto.com",
@@ -17,7 +17,7 @@ GOOD = {
     "ARCHIVE_BUCKET": "archive",
     "RETRY_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/1/retry",
     "INITIAL_SYNC_FROM": "2026-01-01T00:00:00Z",
-    "ATTACHMENT_HOSTS": "Files.example, http://127.0.0.1:9000",
+    "ATTACHMENT_HOSTS": "Files.example, http://127.0.0.1:9000, files.example:443, https://10.0.0.5:443",
 }
 
 
@@ -25,8 +25,12 @@ def test_reads_everything() -> None:
     """Required settings as given, optional ones with their defaults."""
     settings = Settings.from_environment(GOOD)
     assert settings.initial_sync_from == datetime(2026, 1, 1, tzinfo=UTC)
-    assert settings.attachment_origins == {"https://files.example", "http://127.0.0.1:9000"}
+    assert settings.attachment_origins == AttachmentOrigins(
+        public=frozenset({"https://files.example"}),
+        explicit=frozenset({"http://127.0.0.1:9000", "https://10.0.0.5"}),
+    )
     assert (settings.overlap, settings.lag) == (timedelta(minutes=10), timedelta(minutes=1))
+    assert (settings.requests_per_10_seconds, settings.requests_per_10_minutes) == (1_000, 10_000)
     assert (settings.workers, settings.pages_per_slice, settings.max_file_bytes) == (16, 20, 100_000_000)
 
 

@@ -6,33 +6,41 @@ import os
 import random
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import boto3
 
 from qonto_sync.adapters.attachment_files import HttpAttachmentFiles
 from qonto_sync.adapters.aws import client_config
+from qonto_sync.adapters.connections import connection_pool
+from qonto_sync.adapters.credentials import Refusals, SecretCredentials
 from qonto_sync.adapters.dynamodb_state import DynamoDbCheckpoints, DynamoDbLedger
-from qonto_sync.adapters.http_client import HttpClient, connection_pool
+from qonto_sync.adapters.http_client import HttpClient
+from qonto_sync.adapters.oauth import OAuthTokenEndpoint
 from qonto_sync.adapters.qonto_api import PER_PAGE, QontoApi
-from qonto_sync.adapters.rate_limit import QONTO_LIMITS, RateLimiter
+from qonto_sync.adapters.rate_limit import RateLimiter, qonto_limits
+from qonto_sync.adapters.refresh_intents import DynamoDbRefreshIntents
 from qonto_sync.adapters.s3_archive import S3Archive
-from qonto_sync.adapters.secrets import SecretCredentials, SecretStore
+from qonto_sync.adapters.secrets import SecretStore
 from qonto_sync.adapters.sqs_retries import SqsRetryQueue
 from qonto_sync.archiving import InvoiceArchiver
-from qonto_sync.clock import InvocationDeadline, SystemClock
+from qonto_sync.clock import InvocationDeadline, SystemClock, Within
 from qonto_sync.model import RunId
+from qonto_sync.observability import emit_credential_metrics
 from qonto_sync.result import Requests
 from qonto_sync.retry import InvoiceRetry, RetryBatch
 from qonto_sync.settings import Settings
 from qonto_sync.sync import SyncPolicy, SyncRun
+from qonto_sync.token_refresh import TokenRefresh
 
 if TYPE_CHECKING:
+    import urllib3
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from qonto_sync.events import SyncRequest
     from qonto_sync.model import ConnectionName
+    from qonto_sync.ports import Deadline
 
 
 class Application:
@@ -41,12 +49,16 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock = SystemClock()
-        self.pool = connection_pool(settings.workers)
-        self.limiter = RateLimiter(QONTO_LIMITS, self.clock)
+        self.pool = connection_pool(settings.workers, self.clock)
+        self.public_pool = connection_pool(settings.workers, self.clock, public_only=True)
+        limits = qonto_limits(settings.requests_per_10_seconds, settings.requests_per_10_minutes)
+        self.limiter = RateLimiter(limits, self.clock)
         self.executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="archive")
         config = client_config(settings.workers)
         dynamodb = boto3.client("dynamodb", config=config)
         self.checkpoints = DynamoDbCheckpoints(dynamodb, settings.state_table, self.clock)
+        self.intents = DynamoDbRefreshIntents(dynamodb, settings.state_table)
+        self.refusals = Refusals(self.clock)
         self.ledger = DynamoDbLedger(dynamodb, settings.state_table, self.clock, random.random)
         self.archive = S3Archive(boto3.client("s3", config=config), settings.archive_bucket)
         self.queue = SqsRetryQueue(boto3.client("sqs", config=config), settings.retry_queue_url)
@@ -88,7 +100,13 @@ class Application:
     def retry_batch(self, context: LambdaContext) -> RetryBatch:
         """The worker for one batch of messages."""
         invocation = _Invocation(self, context)
-        return RetryBatch(cache(invocation.retry), queue=self.queue, deadline=invocation.deadline, random=random.random)
+        return RetryBatch(
+            cache(invocation.retry),
+            finish_refresh=lambda connection: invocation.token_refresh(connection).finish(),
+            queue=self.queue,
+            deadline=invocation.deadline,
+            random=random.random,
+        )
 
 
 class _Invocation:
@@ -99,24 +117,46 @@ class _Invocation:
         self.deadline = InvocationDeadline(context.get_remaining_time_in_millis)
         self.requests = Requests()
         # The rate limits are Qonto's: the file host has none that we know of.
-        self._qonto = self._http(application.limiter)
-        self._files = self._http(None)
+        self._qonto = self._http(application.pool, application.limiter, self.deadline)
+        origins = application.settings.attachment_origins
+        self._files = dict.fromkeys(origins.public, self._http(application.public_pool, None, self.deadline))
+        # Whoever lists an origin in full may mean one of this network.
+        self._files |= dict.fromkeys(origins.explicit, self._http(application.pool, None, self.deadline))
 
     def source(self, connection: ConnectionName) -> QontoApi:
         application = self._application
         credentials = SecretCredentials(
             application.secret(connection),
-            token_url=application.settings.token_url,
-            http=self._qonto,
+            refresh=self.token_refresh(connection),
+            refusals=application.refusals,
             clock=application.clock,
+            tell_days_left=partial(emit_credential_metrics, connection),
         )
         return QontoApi(application.settings.api_url, self._qonto, credentials, application.clock)
+
+    def token_refresh(self, connection: ConnectionName) -> TokenRefresh:
+        application = self._application
+        return TokenRefresh(
+            connection,
+            secret=application.secret(connection),
+            endpoint=OAuthTokenEndpoint(
+                application.settings.token_url,
+                lambda seconds: self._http(
+                    application.pool, application.limiter, Within(seconds, application.clock, self.deadline)
+                ),
+                application.clock,
+            ),
+            intents=application.intents,
+            queue=application.queue,
+            clock=application.clock,
+            deadline=self.deadline,
+            new_owner=lambda: uuid.uuid4().hex,
+        )
 
     def archiver(self, connection: ConnectionName, source: QontoApi) -> InvoiceArchiver:
         application = self._application
         files = HttpAttachmentFiles(
             self._files,
-            allowed_origins=application.settings.attachment_origins,
             max_bytes=application.settings.max_file_bytes,
             fresh=source.attachment,
         )
@@ -139,12 +179,12 @@ class _Invocation:
             clock=application.clock,
         )
 
-    def _http(self, limiter: RateLimiter | None) -> HttpClient:
+    def _http(self, pool: urllib3.PoolManager, limiter: RateLimiter | None, deadline: Deadline) -> HttpClient:
         application = self._application
         return HttpClient(
-            application.pool,
+            pool,
             clock=application.clock,
-            deadline=self.deadline,
+            deadline=deadline,
             random=random.random,
             requests=self.requests,
             limiter=limiter,

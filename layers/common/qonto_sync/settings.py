@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class AttachmentOrigins:
+    """Where files may be downloaded from, each as an origin such as `https://host`."""
+
+    public: frozenset[str]
+    """Named by their hosts: only what the internet knows under these names."""
+    explicit: frozenset[str]
+    """Named in full, with their schemes: whatever their addresses, those of this network included."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the template passes to the functions. See the README for what each one does."""
 
@@ -26,12 +36,14 @@ class Settings:
     archive_bucket: str
     retry_queue_url: str
     initial_sync_from: datetime
-    attachment_origins: frozenset[str]
+    attachment_origins: AttachmentOrigins
     overlap: timedelta
     lag: timedelta
     pages_per_slice: int
     workers: int
     max_file_bytes: int
+    requests_per_10_seconds: int
+    requests_per_10_minutes: int
 
     @staticmethod
     def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -55,6 +67,8 @@ class Settings:
             pages_per_slice=read.number("PAGES_PER_SLICE", default=20, least=1, most=1_000),
             workers=read.number("WORKERS", default=16, least=1, most=64),
             max_file_bytes=read.number("MAX_FILE_BYTES", default=100_000_000, least=1, most=5_000_000_000),
+            requests_per_10_seconds=read.number("REQUESTS_PER_10_SECONDS", default=1_000, least=1, most=1_000_000),
+            requests_per_10_minutes=read.number("REQUESTS_PER_10_MINUTES", default=10_000, least=1, most=1_000_000),
         )
         if read.problems:
             raise InvalidSettings("Settings to correct: " + "; ".join(read.problems))
@@ -102,10 +116,19 @@ def _origin(text: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _origins(text: str) -> frozenset[str]:
+def _origins(text: str) -> AttachmentOrigins:
     """A host name implies https; a full origin stands for itself."""
-    entries = [entry.strip() for entry in text.split(",") if entry.strip()]
-    return frozenset(_origin(entry if "://" in entry else f"https://{entry}").lower() for entry in entries)
+    entries = [entry.strip().lower() for entry in text.split(",") if entry.strip()]
+    return AttachmentOrigins(
+        public=frozenset(_file_origin(f"https://{entry}") for entry in entries if "://" not in entry),
+        explicit=frozenset(_file_origin(entry) for entry in entries if "://" in entry),
+    )
+
+
+def _file_origin(text: str) -> str:
+    """As an attachment's URL is compared with it: without the port that the scheme implies."""
+    origin = _origin(text)
+    return origin.removesuffix(":443" if origin.startswith("https:") else ":80")
 
 
 def _instant(text: str) -> datetime:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import logging
+import http.client
+import re
 from http import HTTPStatus
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import urllib3
 
-from qonto_sync.errors import Retriable, fate_of
+from qonto_sync.errors import Permanent, Retriable, fate_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,32 +19,27 @@ if TYPE_CHECKING:
     from qonto_sync.ports import Clock, Deadline
     from qonto_sync.result import RequestKind, Requests
 
-_log = logging.getLogger(__name__)
-
 CONNECT_SECONDS = 5.0
 
-LONGEST_READ_SECONDS = 30.0
-"""The longest silence on an open connection."""
+LONGEST_ANSWER_SECONDS = 60.0
+"""For the whole of an answer: a server that drips holds a worker no longer than that."""
+
+LONGEST_DOWNLOAD_SECONDS = 300.0
+"""Likewise for a file, what is done with its parts on the way included: a third of the longest invocation."""
+
+LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
+"""After decoding. A page of 100 invoices has less than one, and what is parsed has to fit into a function's memory."""
 
 # For what is in flight when the deadline comes: it ends within the reserve.
 _SHORTEST_READ_SECONDS = 5.0
 
 _ATTEMPTS = 4
 _TOTAL_SECONDS = 90.0
-"""For all attempts of one request, the waits between them included."""
+"""For all attempts of one request, the waits between them included: later than that none begins."""
 _FIRST_BACKOFF_SECONDS = 0.5
 _LONGEST_RETRY_AFTER_SECONDS = 60.0
-
-
-def connection_pool(workers: int) -> urllib3.PoolManager:
-    """The pool that all requests of this process share: a connection per worker and host, kept alive.
-
-    Redirects are not followed (they could carry credentials elsewhere) and nothing is retried behind our back.
-    """
-    return urllib3.PoolManager(
-        maxsize=workers + 1,
-        retries=False,
-    )
+_PIECE_BYTES = 64 * 1024
+_TRACE_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 class HttpClient:
@@ -81,23 +78,21 @@ class HttpClient:
 
         Raises:
             Retriable: no attempt within the budget got a usable answer.
+            Permanent: there is no such request, or not with this URL or these headers.
         """
+        host = _host(url)
         give_up_at = self._clock.monotonic() + min(_TOTAL_SECONDS, max(self._deadline.remaining(), 0))
+        trace = ""
         for attempt in range(1, _ATTEMPTS + 1):
             if self._limiter:
                 self._limiter.acquire(self._deadline)
             self._requests.count(kind)
             try:
-                response = self._pool.request(
-                    method,
-                    url,
-                    headers=headers,
-                    body=body,
-                    preload_content=not stream,
-                    redirect=False,
-                    timeout=self._timeout(),
-                )
-            except urllib3.exceptions.HTTPError as error:
+                response = self._answer(method, url, headers, body, stream=stream)
+            except ValueError as error:
+                # Its text is a part of the URL or of a header: either may be a credential, so it is not chained.
+                raise Permanent(f"{host} cannot be sent such a request: {type(error).__name__}") from None
+            except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
                 # The error's own text may carry the URL, and the URL of a file is a credential.
                 reason = type(error).__name__
                 cause: Exception | None = error
@@ -107,15 +102,30 @@ class HttpClient:
                     return response
                 reason = f"status {response.status}"
                 cause = None
+                trace = _trace(response) or trace
                 wait = self._after_refusal(response, attempt)
             if attempt == _ATTEMPTS or self._clock.monotonic() + wait > give_up_at:
-                raise Retriable(f"no answer from {_host(url)} after {attempt} attempts: {reason}") from cause
+                raise Retriable(f"no answer from {host} after {attempt} attempts: {reason}{trace}") from cause
             self._clock.sleep(wait)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _timeout(self) -> urllib3.Timeout:
-        read = min(LONGEST_READ_SECONDS, max(self._deadline.remaining(), _SHORTEST_READ_SECONDS))
-        return urllib3.Timeout(connect=CONNECT_SECONDS, read=read)
+    def _answer(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, stream: bool
+    ) -> urllib3.BaseHTTPResponse:
+        longest = LONGEST_DOWNLOAD_SECONDS if stream else LONGEST_ANSWER_SECONDS
+        response = self._pool.request(
+            method,
+            url,
+            headers=headers,
+            body=body,
+            preload_content=False,
+            redirect=False,
+            timeout=urllib3.Timeout(
+                connect=CONNECT_SECONDS,
+                read=min(longest, max(self._deadline.remaining(), _SHORTEST_READ_SECONDS)),
+            ),
+        )
+        return response if stream else _read(response)
 
     def _after_refusal(self, response: urllib3.BaseHTTPResponse, attempt: int) -> float:
         response.close()
@@ -131,6 +141,25 @@ class HttpClient:
         return float(_FIRST_BACKOFF_SECONDS * 2**attempt * self._random())
 
 
+def _read(response: urllib3.BaseHTTPResponse) -> urllib3.HTTPResponse:
+    """The answer with its body in memory, decoded piece by piece, so that no bomb goes off before it is measured."""
+    body = bytearray()
+    while piece := response.read(_PIECE_BYTES, decode_content=True):
+        body += piece
+        if len(body) > LARGEST_ANSWER_BYTES:
+            response.close()
+            raise Retriable(f"an answer of more than {LARGEST_ANSWER_BYTES} bytes is not read{_trace(response)}")
+    return urllib3.HTTPResponse(
+        body=BytesIO(body), headers=response.headers, status=response.status, decode_content=False
+    )
+
+
+def _trace(response: urllib3.BaseHTTPResponse) -> str:
+    """The id that Qonto's support asks for, if it looks like one."""
+    trace_id = response.headers.get("X-Tyk-Trace-Id", "")
+    return f" (trace id {trace_id})" if _TRACE_ID.fullmatch(trace_id) else ""
+
+
 def _retry_after(response: urllib3.BaseHTTPResponse) -> float:
     """Seconds that the server asks for; 0 if it does not, capped so that no server can stop us for hours."""
     text = response.headers.get("Retry-After", "")
@@ -138,4 +167,12 @@ def _retry_after(response: urllib3.BaseHTTPResponse) -> float:
 
 
 def _host(url: str) -> str:
-    return urllib3.util.parse_url(url).host or "?"
+    """Whom a person has to ask about it."""
+    try:
+        parts = urllib3.util.parse_url(url)
+    except ValueError:
+        # Its text is the URL.
+        parts = urllib3.util.Url()
+    if not parts.host or parts.scheme not in {"http", "https"}:
+        raise Permanent("there is no request to a URL that has no host, or is none at all")
+    return parts.host
