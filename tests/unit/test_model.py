@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from qonto_sync.model import Attachment, AttachmentId, ConnectionName, Invoice, LedgerRow, Revision
+from qonto_sync.model import (
+    Attachment,
+    AttachmentId,
+    ConnectionName,
+    Invoice,
+    InvoiceId,
+    LedgerRow,
+    Revision,
+    is_identified,
+)
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -20,11 +29,75 @@ def test_facts_are_read_leniently() -> None:
     assert invoice.document == b"as received"
 
 
-@pytest.mark.parametrize("bad", [{}, {"id": None}, {"id": 7}, {"id": ""}, {"id": "x" * 201}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {},
+        {"id": None},
+        {"id": 7},
+        {"id": ""},
+        {"id": "x" * 201},
+        {"id": "a\ud800"},
+        {"id": "unidentified-0"},
+    ],
+)
 def test_an_invoice_needs_an_id(bad: dict[str, Any]) -> None:
     """Without one there is nothing to file it under."""
     with pytest.raises(ValueError, match="an invoice id is a text"):
         Invoice.of(bad, b"", NOW)
+
+
+def test_an_entry_without_an_id_gets_one_of_its_own_bytes() -> None:
+    """Equal bytes are the same entry, whenever they are listed; nobody else's id is one of these."""
+    one, again, other = (
+        Invoice.unidentified(document, NOW + timedelta(hours=hour)) for hour, document in enumerate([b"7", b"7", b"8"])
+    )
+    assert one.id == again.id != other.id
+    assert (one.digest, one.document) == (again.digest, b"7")
+    assert not is_identified(one.id)
+    assert is_identified(InvoiceId("a"))
+    assert one.fault == "Qonto listed an entry without a usable id"
+
+
+@pytest.mark.parametrize("attachment_id", [7, ["a"], "x" * 201, "\udfff"])
+def test_an_attachment_that_cannot_be_asked_for_is_a_fault(attachment_id: Any) -> None:
+    """It is there, so the invoice must not pass for one without."""
+    invoice = Invoice.of({"id": "a", "attachment_id": attachment_id}, b"", NOW)
+    assert invoice.attachment_id is None
+    assert invoice.fault == "the invoice names its attachment by no usable id"
+
+
+@pytest.mark.parametrize("attachment_id", [None, "", False, "f"])
+def test_no_attachment_is_no_fault(attachment_id: Any) -> None:
+    """Nor is one with an id."""
+    assert Invoice.of({"id": "a", "attachment_id": attachment_id}, b"", NOW).fault is None
+
+
+def test_texts_fit_a_row_and_a_header() -> None:
+    """A status of a megabyte would fill a ledger row, and half a character can't be sent to AWS."""
+    invoice = Invoice.of({"id": "a", "status": "draft\ud800", "number": "9" * 10**6}, b"", NOW)
+    assert (invoice.status, invoice.number) == ("draft?", "9" * 200)
+
+
+def _nested(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("odd", [10**5_000, _nested(20_000)], ids=["a long number", "a deep list"])
+def test_what_has_no_canonical_form_has_a_digest_of_its_text(odd: Any) -> None:
+    """Another spelling is then another version: archived once more, never missed."""
+    one, same, other = (Invoice.of({"id": "a", "odd": odd}, text, NOW).digest for text in (b"1", b"1", b"2"))
+    assert one == same != other
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), "\ud800", {"\udfff": None}])
+def test_odd_content_has_a_canonical_form(odd: Any) -> None:
+    """Python reads and writes it alike."""
+    one, other = (Invoice.of({"id": "a", "odd": odd}, text, NOW).digest for text in (b"1", b"2"))
+    assert one == other
 
 
 def test_the_digest_is_of_the_content_not_of_its_spelling() -> None:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import json
+import tracemalloc
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
+import urllib3
 
 from qonto_sync.adapters.qonto_api import QontoApi
-from qonto_sync.errors import AccessDenied, CredentialsRefused, Misconfigured, NotFound, Permanent, Retriable
+from qonto_sync.errors import (
+    AccessDenied,
+    CredentialsRefused,
+    Misconfigured,
+    NotFound,
+    Permanent,
+    Retriable,
+    SyncError,
+)
 from qonto_sync.model import AttachmentId, InvoiceId
 from qonto_sync.window import Window
 from tests.fakes import START
 from tests.unit.scripted_http import Bench, answer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 WINDOW = Window(START, START + timedelta(hours=1))
 A = InvoiceId("a")
@@ -56,10 +68,14 @@ def page(rows: list[Any], **meta: Any) -> Any:
         ({"total_count": 250, "total_pages": "many"}, 3),
         ({"total_count": 250, "total_pages": 5}, 5),
         ({"total_count": 0, "total_pages": True}, 0),
+        ({"total_count": 0, "total_pages": 50}, 0),
+        ({"total_count": 250, "total_pages": 10**9}, 250),
+        ({"total_count": 7, "total_pages": 10**400}, 7),
+        ({"total_count": 10**400, "total_pages": 1}, 10**398),
     ],
 )
 def test_the_number_of_pages_is_the_most_that_can_be_meant(meta: dict[str, Any], pages: int) -> None:
-    """One page too many is empty, one too few would be lost."""
+    """One page too many is empty, one too few would be lost; but not a billion of them."""
     assert api(page([], **meta)).page(WINDOW, 1).total_pages == pages
 
 
@@ -79,14 +95,123 @@ def test_the_number_of_pages_is_the_most_that_can_be_meant(meta: dict[str, Any],
         b'{"client_invoices": [], "meta": {"total_count": true}}',
         b'{"client_invoices": {}, "meta": {"total_count": 1}}',
         b'{"meta": {"total_count": 1}}',
-        b'{"client_invoices": [7], "meta": {"total_count": 1}}',
-        b'{"client_invoices": [{"id": null}], "meta": {"total_count": 1}}',
+        b'{"client_invoices": null, "meta": {"total_count": 1}}',
+        b'{"client_invoices": [{"id": "a"},], "meta": {"total_count": 1}}',
+        b'{"client_invoices": [{"id": "a"}], "meta": {"total_count": ' + b"9" * 5_000 + b"}}",
+        b'{"client_invoices": [' + b"[" * 200_000,
     ],
 )
 def test_a_page_that_is_none_is_retriable(body: bytes) -> None:
     """The run fails, nothing is committed, the next one tries again."""
     with pytest.raises(Retriable):
         api(answer(200, None, body)).page(WINDOW, 1)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        b"7",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"id": null}',
+        b'{"id": 7}',
+        b'{"id": ""}',
+        b'{"id": "' + b"x" * 201 + b'"}',
+        b'{"id": "\\ud800"}',
+        b'{"id": "\xff"}',
+        b'{"id": "a", "id": []}',
+        b"[" * 200_000 + b"]" * 200_000,
+    ],
+)
+def test_a_row_without_a_usable_id_is_kept_with_the_others(row: bytes) -> None:
+    """It counts, so that the reading adds up, and has its own bytes."""
+    body = b'{"client_invoices": [{"id": "a"}, ' + row + b', {"id": "b"}], "meta": {"total_count": 3}}'
+    first, odd, last = api(answer(200, None, body)).page(WINDOW, 1).invoices
+    assert (first.id, last.id) == ("a", "b")
+    assert odd.document == row
+    assert odd.fault == "Qonto listed an entry without a usable id"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"1e999",
+        b"NaN",
+        b"-Infinity",
+        b"9" * 5_000,
+        b"[" * 200_000 + b"]" * 200_000,
+        b'"\\ud800"',
+        b'"\xff\xfe"',
+        b'"' + b"x" * 10**6 + b'"',
+        b"null",
+        b'1, "new": 2',
+    ],
+)
+@pytest.mark.parametrize("name", [b"number", b"status", b"items", b"created_at", b"updated_at", b"new"])
+def test_a_row_with_an_id_is_kept_whatever_it_holds(name: bytes, value: bytes) -> None:
+    """As received, to the byte."""
+    row = b'{"id": "a", "' + name + b'": ' + value + b"}"
+    body = b'\xef\xbb\xbf{"client_invoices": [' + row + b'], "meta": {"total_count": 1}}'
+    (invoice,) = api(answer(200, None, body)).page(WINDOW, 1).invoices
+    assert (invoice.id, invoice.document, invoice.fault) == ("a", row, None)
+
+
+def test_more_rows_than_asked_for_are_all_there() -> None:
+    """Whatever the server thinks a page is."""
+    found = api(page([{"id": str(number)} for number in range(150)])).page(WINDOW, 1)
+    assert [invoice.id for invoice in found.invoices] == [str(number) for number in range(150)]
+
+
+def test_a_big_page_takes_a_small_multiple_of_its_size() -> None:
+    """One row at a time is held parsed, so that a page of 50 MB fits into a function."""
+    items = [{"title": f"Té {number} \U0001f600", "unit_price_cents": number} for number in range(500)]
+    rows = [{"id": str(number), "items": items} for number in range(100)]
+    body = json.dumps({"client_invoices": rows, "meta": {"total_count": 100}}, ensure_ascii=False).encode()
+    qonto = api(answer(200, None, body))
+    tracemalloc.start()
+    try:
+        assert len(qonto.page(WINDOW, 1).invoices) == 100
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(body) > 2_000_000
+    assert peak < 8 * len(body)
+
+
+@pytest.mark.parametrize(("distinct", "rows", "pages"), [(99, 100, 2), (100, 100, 1), (98, 99, 1)])
+def test_a_full_page_that_lists_one_twice_is_not_taken_for_all(distinct: int, rows: int, pages: int) -> None:
+    """A source that counts invoices and cuts pages by rows would hide the last one behind its end."""
+    listed = [{"id": str(min(number, distinct - 1))} for number in range(rows)]
+    assert api(page(listed, total_pages=1)).page(WINDOW, 1).total_pages == pages
+
+
+@pytest.mark.parametrize("id_", [".", "..", "a/b", "a?b#c", "\r\n\0", "\U0001f600"])
+def test_no_id_asks_for_something_else(id_: str) -> None:
+    """Neither another path, nor a way up, nor a query."""
+    bench = Bench([answer(404)])
+    qonto = QontoApi("https://api.example", bench.client, Key(), bench.clock)
+    with pytest.raises(NotFound):
+        qonto.invoice(InvoiceId(id_))
+    with pytest.raises(Retriable):
+        qonto.attachment(AttachmentId(id_))
+    invoice, attachment = (urllib3.util.parse_url(request["url"]) for request in bench.pool.sent)
+    assert str(invoice.path).startswith("/v2/client_invoices/")
+    assert str(attachment.path).startswith("/v2/attachments/")
+    for url in (invoice, attachment):
+        path = str(url.path)
+        assert (url.query, url.fragment, path.count("/")) == (None, None, 3)
+        assert unquote(path.rpartition("/")[2]) == id_
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["", "yesterday", "Fri, 31 Dec 9999 23:59:59 -1400", f"1 Jan {'9' * 30} 0:0:0"],
+)
+def test_a_date_that_is_none_tells_no_skew(date: str) -> None:
+    """Only a clock that is told can be wrong."""
+    told = answer(200, {"Date": date}, {"client_invoices": [], "meta": {"total_count": 0}})
+    assert api(told).page(WINDOW, 1).clock_skew == timedelta(0)
 
 
 def test_another_invoice_than_asked_for_is_an_error() -> None:
@@ -105,7 +230,8 @@ def test_an_attachment_that_is_none_is_retriable(fields: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "read"), [("666", 666), (666, 666), (None, None), ("", None), ("6.5", None), (-1, None), (True, None)]
+    ("size", "read"),
+    [("666", 666), (666, 666), (None, None), ("", None), ("6.5", None), (-1, None), (True, None), ("9" * 5_000, None)],
 )
 def test_the_file_size_is_a_text_or_a_number(size: Any, read: int | None) -> None:
     """Anything else is as good as none."""
@@ -150,6 +276,19 @@ def test_a_refused_invoice_concerns_this_invoice(status: int, body: Any, error: 
         ([1], "no reason given"),
         ({"errors": "broken"}, "no reason given"),
         ({"errors": [7]}, "no reason given"),
+        (b"[" * 200_000, "no reason given"),
+        (b"\xff\xfe", "no reason given"),
+        ("text", "no reason given"),
+        ({"code": 7, "detail": "\0"}, "no reason given"),
+        ({"message": "a\r\n  b\u202e\ud800\tc"}, "a b c"),
+        ({"message": "x" * 300}, "x" * 200),
+        (
+            {"message": "see https://f/x?X-Amz-Signature=s of jane@acme.example"},
+            "see https://f/x?[redacted] of [redacted]",
+        ),
+        ({"message": "x" * 190 + " jane.doe@acme.example"}, "x" * 190 + " [redacted"),
+        ({"message": "Bea\0rer abc"}, "Bearer [redacted]"),
+        (b"<Error><Code>AccessDenied</Code></Error>", "no reason given"),
     ],
 )
 def test_reasons_of_every_shape_are_told_in_a_line(body: Any, reason: str) -> None:
@@ -157,6 +296,36 @@ def test_reasons_of_every_shape_are_told_in_a_line(body: Any, reason: str) -> No
     with pytest.raises(Permanent) as error:
         api(answer(422, {"X-Tyk-Trace-Id": "4bf92f"}, body)).invoice(A)
     assert str(error.value) == f"Qonto answered 422 for the invoice: {reason} (trace id 4bf92f)"
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b"<html>"),
+        (200, {}),
+        (200, {"client_invoices": [], "meta": []}),
+        (200, {"client_invoices": [], "meta": {}}),
+        (200, {"client_invoice": {}, "attachment": {}}),
+        (200, {"client_invoice": {"id": "b"}, "attachment": {"id": "b", "url": "https://f"}}),
+        (400, b""),
+        (401, b""),
+        (403, {"message": "missing scope"}),
+        (404, b""),
+    ],
+)
+@pytest.mark.parametrize("call", ["page", "invoice", "attachment"])
+def test_every_error_has_the_trace_id(call: str, status: int, body: Any) -> None:
+    """What Qonto's support asks for; of a hostile one only what an id is made of."""
+    headers = {"X-Tyk-Trace-Id": f'4b-F2 <i>"{"0" * 99}'}
+    qonto = api(answer(status, headers, body))
+    calls: dict[str, Callable[[], object]] = {
+        "page": lambda: qonto.page(WINDOW, 1),
+        "invoice": lambda: qonto.invoice(A),
+        "attachment": lambda: qonto.attachment(AttachmentId("a")),
+    }
+    with pytest.raises(SyncError) as error:
+        calls[call]()
+    assert f" (trace id 4b-F2i{'0' * 58})" in str(error.value)
 
 
 def test_a_401_is_tried_once_more_with_renewed_credentials() -> None:

@@ -115,6 +115,20 @@ def test_who_leaves_unseen_costs_another_reading() -> None:
     assert not reading.is_complete
 
 
+def test_on_a_single_page_the_rows_count() -> None:
+    """One atomic answer: what is listed twice is there twice. Over several pages it may be one that moved."""
+    single = Reading(page(1, ["a", "a"], 2))
+    assert [found.number for found in single.pages(lambda _: page(1, [], 0))] == [1]
+    assert single.is_complete
+    short = Reading(page(1, ["a", "a"], 3, per_page=3))
+    assert list(short.pages(lambda _: page(1, [], 0)))
+    assert not short.is_complete
+    pages = {1: page(1, ["a", "b"], 3), 2: page(2, ["a"], 3)}
+    several = Reading(pages[1])
+    assert len(list(several.pages(pages.__getitem__))) == 2
+    assert not several.is_complete
+
+
 def test_an_emptied_slice_is_complete() -> None:
     """Everything was edited and left: the next reading says so."""
     pages = {1: page(1, [], 0), 2: page(2, [], 0)}

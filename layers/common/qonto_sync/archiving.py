@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from qonto_sync import keys, schedule
 from qonto_sync.errors import Conflict, ItemError, NotFound, Permanent, Retriable
 from qonto_sync.fencing import FencedObjects
-from qonto_sync.model import LedgerRow, PendingReason, StoredFile
+from qonto_sync.model import NO_USABLE_ID, LedgerRow, PendingReason, StoredFile, is_identified
 from qonto_sync.result import Outcome
 
 if TYPE_CHECKING:
@@ -58,7 +58,11 @@ class InvoiceArchiver:
         the invoice is archived or pending. An error means that not even that was possible, or that the whole
         run must stop.
         """
-        return self._guarded(invoice.id, invoice.status, lambda: self._archive(invoice.id, (invoice, row)))
+        outcome = self._guarded(invoice.id, invoice.status, lambda: self._archive(invoice.id, (invoice, row)))
+        if outcome.failure and outcome.row.document is None and not is_identified(invoice.id):
+            # Nobody can ask for it again, so the page that has it must be read again.
+            raise outcome.failure
+        return outcome
 
     def refresh(self, invoice_id: InvoiceId) -> Outcome:
         """Like `archive`, with the invoice as it is at the source now; one that is gone is marked so."""
@@ -94,6 +98,8 @@ class InvoiceArchiver:
         raise Retriable("other writers kept changing the archive of this invoice")
 
     def _look(self, invoice_id: InvoiceId) -> tuple[Invoice, LedgerRow | None]:
+        if not is_identified(invoice_id):
+            raise Permanent(NO_USABLE_ID)
         invoice = self._source.invoice(invoice_id)
         return invoice, self._row(invoice_id)
 
@@ -154,6 +160,8 @@ class InvoiceArchiver:
 
     def _file(self, invoice: Invoice, row: LedgerRow, objects: FencedObjects) -> tuple[StoredFile | None, bool]:
         """The archived file, and whether it was there already."""
+        if invoice.fault:
+            raise Permanent(invoice.fault)
         held = row.file if row.file and objects.holds(row.file.object) else None
         if invoice.attachment_id is None:
             return held, held is not None

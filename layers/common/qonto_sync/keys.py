@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from datetime import UTC
@@ -14,12 +15,17 @@ if TYPE_CHECKING:
 CONNECTION_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """A connection's name is a part of a key, of a secret's name and of a path."""
 
-_LONGEST_FILE_NAME = 120
+_LONGEST_SEGMENT = 240
+"""Bytes. Two of these fit into a key of S3 (1024), and one with its extension into a name on a disk (255)."""
+
+_LONGEST_FILE_NAME = 240
+"""Bytes. Percent-encoded it is three times as long."""
 
 
 def invoice_folder(connection: ConnectionName, invoice: Invoice) -> str:
     """`<connection>/client_invoices/<yyyy>/<mm>/<invoice id>`, by the creation date, which never changes."""
-    month = invoice.created_at.astimezone(UTC).strftime("%Y/%m") if invoice.created_at else "0000/00"
+    created_at = invoice.created_at and invoice.created_at.astimezone(UTC)
+    month = f"{created_at.year:04}/{created_at.month:02}" if created_at else "0000/00"
     return f"{connection}/client_invoices/{month}/{_segment(invoice.id)}"
 
 
@@ -43,18 +49,40 @@ def ledger_key(connection: ConnectionName, invoice_id: InvoiceId) -> str:
     return f"invoice#{connection}#{invoice_id}"
 
 
+def refresh_key(connection: ConnectionName) -> str:
+    """The `pk` of the intent to refresh a connection's token."""
+    return f"refresh#{connection}"
+
+
 def _segment(source_id: str) -> str:
-    """The id as one key segment: UUIDs as they are; of a hostile id nothing that a path could be made of."""
-    return quote(source_id, safe="").replace(".", "%2E")
+    """The id as one key segment: UUIDs as they are; of a hostile id nothing that a path could be made of.
+
+    Two ids never share a segment: the `!` of one that stands for a long id is in no other.
+    """
+    spelled = quote(source_id, safe="").replace(".", "%2E")
+    return spelled if len(spelled) <= _LONGEST_SEGMENT else f"sha256!{hashlib.sha256(source_id.encode()).hexdigest()}"
 
 
 def content_disposition(name: str | None, fallback: str) -> str:
-    """A `Content-Disposition` value (RFC 6266) that names the file for a person and cannot break a header or a path."""
-    printable = "".join(c for c in name or "" if unicodedata.category(c)[0] not in "CZ" or c == " ")
-    cleaned = re.sub(r'[/\\:*?"<>|]+', "_", printable).strip(" ._")
+    """A `Content-Disposition` value (RFC 6266) that names the file for a person and cannot break a header or a path.
+
+    It is printable ASCII, and at most 1 KB: S3 takes 2 KB for all of an object's own headers.
+    """
+    cleaned = _file_name(name or "")
     stem, dot, extension = cleaned.rpartition(".")
     if dot:
-        cleaned = f"{stem[: _LONGEST_FILE_NAME - len(extension) - 1]}.{extension}"
-    cleaned = cleaned[:_LONGEST_FILE_NAME] or fallback
-    plain = unicodedata.normalize("NFKD", cleaned).encode("ascii", "ignore").decode().strip() or fallback
-    return f"inline; filename=\"{plain}\"; filename*=UTF-8''{quote(cleaned, safe='')}"
+        cleaned = f"{_cut(stem, _LONGEST_FILE_NAME - len(f'.{extension}'.encode()))}.{extension}"
+    cleaned = _cut(cleaned, _LONGEST_FILE_NAME) or fallback
+    # To decompose a letter can bring forth a slash or a quote.
+    plain = _file_name(unicodedata.normalize("NFKD", cleaned).encode("ascii", "ignore").decode()) or fallback
+    return f"inline; filename=\"{plain[:_LONGEST_FILE_NAME]}\"; filename*=UTF-8''{quote(cleaned, safe='')}"
+
+
+def _cut(text: str, most: int) -> str:
+    return text.encode()[:most].decode(errors="ignore")
+
+
+def _file_name(name: str) -> str:
+    """What of the name is neither invisible nor special to a header, a path or a shell's glob."""
+    printable = "".join(c for c in name if unicodedata.category(c)[0] not in "CZ" or c == " ")
+    return re.sub(r'[/\\:*?"<>|]+', "_", printable).strip(" ._")

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NewType, override
+from typing import TYPE_CHECKING, NewType, TypeGuard, override
 
 from qonto_sync.times import from_text
 
@@ -25,6 +25,22 @@ Sha256 = NewType("Sha256", str)
 
 LONGEST_ID = 200
 """Characters. A key or a ledger row made of a longer id would not fit."""
+
+_LONGEST_TEXT = 200
+_UNIDENTIFIED = "unidentified-"
+
+NO_USABLE_ID = "Qonto listed an entry without a usable id"
+"""What is wrong with an unidentified invoice, now and whenever it is looked at."""
+
+
+def is_usable_id(value: object) -> TypeGuard[str]:
+    """Whether something can be filed under this: a text of 1 to `LONGEST_ID` characters, all of which UTF-8 has."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and _in_utf8(value) == value
+
+
+def is_identified(invoice_id: InvoiceId) -> bool:
+    """Whether the id is the source's own, so that it can be asked for this invoice; see `Invoice.unidentified`."""
+    return not invoice_id.startswith(_UNIDENTIFIED)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -56,6 +72,8 @@ class Invoice:
     untold_until: datetime | None
     """Listed without an `updated_at`: until then its file may have changed and nothing here tells it. Else None."""
     attachment_id: AttachmentId | None
+    fault: str | None = None
+    """Why the source must change it before all of it can be archived; else None."""
 
     @property
     def is_draft(self) -> bool:
@@ -75,29 +93,66 @@ class Invoice:
             ValueError: there is no usable id, so that nothing could be filed under it.
         """
         invoice_id = fields.get("id")
-        if not isinstance(invoice_id, str) or not 0 < len(invoice_id) <= LONGEST_ID:
+        if not is_usable_id(invoice_id) or not is_identified(InvoiceId(invoice_id)):
             raise ValueError(f"an invoice id is a text of 1 to {LONGEST_ID} characters")
-        canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         created_at = from_text(fields.get("created_at"))
         updated_at = from_text(fields.get("updated_at"))
         changes = (created_at, from_text(fields.get("finalized_at")), updated_at or listed_until or requested_at)
-        attachment_id = _text(fields.get("attachment_id"))
+        named = fields.get("attachment_id") or None
+        attachment_id = AttachmentId(named) if is_usable_id(named) else None
         return Invoice(
             id=InvoiceId(invoice_id),
             document=document,
-            digest=Sha256(hashlib.sha256(canonical.encode()).hexdigest()),
+            digest=_digest(fields, document),
             revision=Revision(updated_at or requested_at, requested_at),
             status=_text(fields.get("status")),
             number=_text(fields.get("number")),
             created_at=created_at,
             changed_at=max(at for at in changes if at),
             untold_until=None if updated_at else listed_until,
-            attachment_id=AttachmentId(attachment_id) if attachment_id else None,
+            attachment_id=attachment_id,
+            fault="the invoice names its attachment by no usable id" if named and not attachment_id else None,
+        )
+
+    @staticmethod
+    def unidentified(document: bytes, requested_at: datetime) -> Invoice:
+        """An entry of the list without a usable id, whatever it is: filed and counted under an id made of its bytes.
+
+        The source can't be asked for it, so this is all that will ever be had of it.
+        """
+        digest = Sha256(hashlib.sha256(document).hexdigest())
+        return Invoice(
+            id=InvoiceId(f"{_UNIDENTIFIED}{digest[:32]}"),
+            document=document,
+            digest=digest,
+            revision=Revision(requested_at, requested_at),
+            status=None,
+            number=None,
+            created_at=None,
+            changed_at=requested_at,
+            untold_until=None,
+            attachment_id=None,
+            fault=NO_USABLE_ID,
         )
 
 
+def _digest(fields: Mapping[str, Any], document: bytes) -> Sha256:
+    try:
+        canonical = json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
+    except (ValueError, RecursionError):
+        # Too big or too deep for a canonical form: then another spelling is another version, and is archived as one.
+        canonical = document
+    return Sha256(hashlib.sha256(canonical).hexdigest())
+
+
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    """A text that fits a ledger row and a header, whatever was sent; None when it is no text, or empty."""
+    return _in_utf8(value[:_LONGEST_TEXT]) or None if isinstance(value, str) else None
+
+
+def _in_utf8(text: str) -> str:
+    """The text without halves of characters, which JSON can write and UTF-8 can't."""
+    return text.encode(errors="replace").decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,3 +288,38 @@ class RetryMessage:
     connection: ConnectionName
     invoice_id: InvoiceId
     reason: PendingReason
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshMessage:
+    """A wake-up call that makes the retry worker see whether a refresh of the connection's token was interrupted."""
+
+    connection: ConnectionName
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshIntent:
+    """Someone is about to use a connection's refresh token. Written only over the version that was read."""
+
+    version: int
+    """0: not written yet."""
+    owner: str
+    token: str
+    """Which refresh token, as a short hash."""
+    opened_at: datetime
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What the token endpoint gave for a refresh token."""
+
+    access_token: str
+    expires_at: datetime
+    refresh_token: str | None
+    """The next one; None when the old one stays."""
+
+    @override
+    def __repr__(self) -> str:
+        """Without the tokens, so that no log line or traceback shows them."""
+        return f"Tokens(expires_at={self.expires_at!r})"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qonto_sync import schedule
 from qonto_sync.concurrency import Tasks
+from qonto_sync.errors import DeadlineReached
 from qonto_sync.result import Outcome
 
 if TYPE_CHECKING:
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     from qonto_sync.ports import Clock, Deadline, Ledger, RetryQueue
     from qonto_sync.result import Tally
     from qonto_sync.window import Reading
-
-
-class DeadlineReached(Exception):
-    """No new work may start in this invocation. Not an error: the run ends as `partial`."""
 
 
 class SliceArchiver:
@@ -86,8 +83,15 @@ class SliceArchiver:
                 tasks.submit(partial(self._archiver.archive, invoice, row))
 
     def _not_met(self, page: InvoicePage) -> list[Invoice]:
-        """The invoices that this slice has not met in this version; they count as met now."""
-        fresh = {invoice.id: invoice for invoice in page.invoices if self._met.get(invoice.id) != invoice.digest}
+        """The invoices that this slice has not met in this version; they count as met now.
+
+        Of one that the page lists twice it is the newest version, and the last of equally new ones.
+        """
+        newest: dict[InvoiceId, Invoice] = {}
+        for invoice in page.invoices:
+            if invoice.id not in newest or newest[invoice.id].revision <= invoice.revision:
+                newest[invoice.id] = invoice
+        fresh = {id_: invoice for id_, invoice in newest.items() if self._met.get(id_) != invoice.digest}
         self._met |= {id_: invoice.digest for id_, invoice in fresh.items()}
         return list(fresh.values())
 

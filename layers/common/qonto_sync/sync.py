@@ -13,11 +13,11 @@ from itertools import batched
 from typing import TYPE_CHECKING
 
 from qonto_sync import schedule
-from qonto_sync.errors import ClockSkew, IncompleteRead, InvalidSettings, Superseded
+from qonto_sync.errors import ClockSkew, DeadlineReached, IncompleteRead, InvalidSettings, Superseded
 from qonto_sync.model import Checkpoint, RetryMessage
 from qonto_sync.ports import Wake
 from qonto_sync.result import RunOutcome, SyncResult, Tally
-from qonto_sync.slice_archiving import DeadlineReached, SliceArchiver
+from qonto_sync.slice_archiving import SliceArchiver
 from qonto_sync.times import to_text
 from qonto_sync.window import Reading, window_to_cover
 
@@ -35,6 +35,9 @@ _log = logging.getLogger(__name__)
 
 _READINGS = 3
 """How often a slice is read before it is cut, or the run gives up on it."""
+
+_MOST_PAGES = 10_000
+"""More than a run has time to read, and more invoices than were ever updated in one second."""
 
 _WAKE_BATCH = 100
 """Overdue invoices woken between two looks at the clock."""
@@ -164,6 +167,11 @@ class SyncRun:
                 return parts
             if halves and first.total_pages > self._policy.pages_per_slice:
                 return halves
+            if first.total_pages > _MOST_PAGES:
+                raise IncompleteRead(
+                    f"Qonto counts {first.total_count} invoices updated from {to_text(window.start)}"
+                    f" to {to_text(window.end)}, on {first.total_pages} pages: more than can be read"
+                )
             facts = {"from": to_text(window.start), "to": to_text(window.end), "total_count": first.total_count}
             _log.info("slice_planned", extra=facts)
             reading = Reading(first)

@@ -93,6 +93,7 @@ class Reading:
         """`first` is page 1, read a moment ago; if it is the only one, it is one atomic answer and enough."""
         self._first = first
         self._seen: set[InvoiceId] = set()
+        self._listed = 0
         self._grew = False
         self.total_count = first.total_count
         """What the source counted at the last page that was read; in the end that is page 1."""
@@ -114,12 +115,15 @@ class Reading:
     def is_complete(self) -> bool:
         """The certificate: all that was in the slice when the reading began has been seen.
 
-        A count that rose between two pages means that something entered a window that only shrinks.
+        A count that rose between two pages means that something entered a window that only shrinks. On a single page,
+        which is one atomic answer, what is listed twice counts twice: the source has it twice.
         """
-        return not self._grew and self.distinct >= self._first.total_count
+        seen = self._listed if self._first.total_pages <= 1 else self.distinct
+        return not self._grew and seen >= self._first.total_count
 
     def _take(self, page: InvoicePage) -> InvoicePage:
         self._seen.update(invoice.id for invoice in page.invoices)
+        self._listed += len(page.invoices)
         self._grew = self._grew or page.total_count > self.total_count
         self.total_count = page.total_count
         return page

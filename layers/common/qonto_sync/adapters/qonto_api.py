@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
+import re
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
-from qonto_sync.adapters.raw_json import elements, members
+from qonto_sync.adapters.raw_json import members
 from qonto_sync.errors import (
     AccessDenied,
     CredentialsRefused,
@@ -21,19 +22,18 @@ from qonto_sync.errors import (
     fate_of,
 )
 from qonto_sync.model import Attachment, Invoice, InvoicePage
+from qonto_sync.redaction import redacted
 from qonto_sync.times import to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     import urllib3
 
     from qonto_sync.adapters.http_client import HttpClient
     from qonto_sync.adapters.raw_json import RawValue
-    from qonto_sync.errors import (
-        SyncError,
-    )
+    from qonto_sync.errors import SyncError
     from qonto_sync.model import AttachmentId, InvoiceId
     from qonto_sync.ports import Clock
     from qonto_sync.window import Window
@@ -42,7 +42,10 @@ PER_PAGE = 100
 """The most that Qonto gives."""
 
 _TRACE_HEADER = "X-Tyk-Trace-Id"
+_LONGEST_TRACE_ID = 64
 _LONGEST_REASON = 200
+_LONGEST_SIZE = 18
+"""Digits. No file is as big."""
 
 
 class Credentials(Protocol):
@@ -84,42 +87,45 @@ class QontoApi:
             return InvoicePage(number, (), 0, 0, skew)
         if response.status != HTTPStatus.OK:
             raise _run_refusal(response)
-        answer = _object(response, "the list of client invoices")
-        total_count, total_pages = _totals(answer)
-        try:
-            rows = elements(answer["client_invoices"].text)
-            invoices = tuple(_invoice(row, requested_at, listed_until=end) for row in rows)
-        except (KeyError, ValueError) as error:
-            raise Retriable(f"page {number} of the list of client invoices is malformed: {error}") from error
+        listed = partial(_listed, requested_at=requested_at, listed_until=end)
+        answer = _object(response, "the list of client invoices", {"client_invoices": listed})
+        if "client_invoices" not in answer:
+            raise Retriable(f"the list of client invoices is not there{_trace(response)}")
+        invoices = tuple(answer["client_invoices"].value)
+        total_count, total_pages = _totals(answer, response)
+        if number == 1 and len({invoice.id for invoice in invoices}) < len(invoices) >= PER_PAGE:
+            # If Qonto counts invoices but cuts pages by rows, one that is listed twice hides another.
+            total_pages = max(total_pages, 2)
         return InvoicePage(number, invoices, total_count, total_pages, skew)
 
     def invoice(self, invoice_id: InvoiceId) -> Invoice:
         """See `ports.InvoiceSource`."""
         requested_at = self._clock.now()
-        response = self._get(f"/v2/client_invoices/{quote(invoice_id, safe='')}")
+        response = self._get(f"/v2/client_invoices/{_segment(invoice_id)}")
         if response.status != HTTPStatus.OK:
             raise _refusal(response, "the invoice")
+        answer = _object(response, "the invoice")
         try:
-            invoice = _invoice(_object(response, "the invoice")["client_invoice"], requested_at)
+            invoice = _invoice(answer["client_invoice"], requested_at)
         except (KeyError, ValueError) as error:
-            raise Retriable(f"the answer for the invoice is malformed: {error}") from error
+            raise Retriable(f"the answer for the invoice is malformed: {error}{_trace(response)}") from error
         if invoice.id != invoice_id:
-            raise Retriable("the answer is another invoice than the one asked for")
+            raise Retriable(f"the answer is another invoice than the one asked for{_trace(response)}")
         return invoice
 
     def attachment(self, attachment_id: AttachmentId) -> Attachment:
         """See `ports.InvoiceSource`. Raises `Retriable` when there is none: a new one may not be there yet."""
-        response = self._get(f"/v2/attachments/{quote(attachment_id, safe='')}")
+        response = self._get(f"/v2/attachments/{_segment(attachment_id)}")
         if response.status == HTTPStatus.NOT_FOUND:
-            raise Retriable("the attachment is not there (404)")
+            raise Retriable(f"the attachment is not there (404){_trace(response)}")
         if response.status != HTTPStatus.OK:
             raise _refusal(response, "the attachment")
         answer = _object(response, "the attachment").get("attachment")
         fields = answer.value if answer else None
         if not isinstance(fields, dict) or not isinstance(fields.get("url"), str):
-            raise Retriable("the answer for the attachment has no URL")
+            raise Retriable(f"the answer for the attachment has no URL{_trace(response)}")
         if fields.get("id", attachment_id) != attachment_id:
-            raise Retriable("the answer is another attachment than the one asked for")
+            raise Retriable(f"the answer is another attachment than the one asked for{_trace(response)}")
         name = fields.get("file_name")
         return Attachment(
             id=attachment_id,
@@ -141,37 +147,57 @@ class QontoApi:
         )
 
 
-def _object(response: urllib3.BaseHTTPResponse, what: str) -> dict[str, RawValue]:
+def _segment(source_id: str) -> str:
+    """The id as one segment of a path; of dots only, it would be taken for a way up."""
+    return quote(source_id, safe="").replace(".", "%2E")
+
+
+def _object(
+    response: urllib3.BaseHTTPResponse, what: str, convert: Mapping[str, Callable[[RawValue], object]] | None = None
+) -> dict[str, RawValue]:
     try:
-        return members(response.data.decode())
+        # What is no UTF-8 in one invoice is kept as it is, and must not lose the others.
+        return members(response.data.decode("utf-8-sig", "surrogateescape"), convert)
     except ValueError as error:
         # With status 200 this is a login page more often than broken JSON.
-        raise Retriable(f"the answer for {what} is not a JSON object{_trace(response)}") from error
+        raise Retriable(f"the answer for {what} is not what it should be: {error}{_trace(response)}") from error
+
+
+def _listed(row: RawValue, requested_at: datetime, listed_until: datetime) -> Invoice:
+    try:
+        return _invoice(row, requested_at, listed_until=listed_until)
+    except ValueError:
+        return Invoice.unidentified(_document(row), requested_at)
 
 
 def _invoice(row: RawValue, requested_at: datetime, *, listed_until: datetime | None = None) -> Invoice:
-    if not isinstance(row.value, dict):
-        raise ValueError("an invoice is not an object")  # noqa: TRY004 - wrong content, not a wrong type
-    document = row.text.encode("utf-8", "surrogatepass")
-    return Invoice.of(row.value, document, requested_at, listed_until=listed_until)
+    value = row.value
+    # Not even its members are known of one that is nested too deeply; of one that is no object there are none.
+    fields = value if isinstance(value, dict) else {name: part.value for name, part in members(row.text).items()}
+    return Invoice.of(fields, _document(row), requested_at, listed_until=listed_until)
 
 
-def _totals(answer: Mapping[str, RawValue]) -> tuple[int, int]:
+def _document(row: RawValue) -> bytes:
+    return row.text.encode("utf-8", "surrogateescape")
+
+
+def _totals(answer: Mapping[str, RawValue], response: urllib3.BaseHTTPResponse) -> tuple[int, int]:
     """`total_count` and the number of pages. Nothing else of `meta` is to be trusted."""
     meta = answer["meta"].value if "meta" in answer else None
     if not isinstance(meta, dict):
-        raise Retriable("the list of client invoices has no meta")
+        raise Retriable(f"the list of client invoices has no meta{_trace(response)}")
     total_count = meta.get("total_count")
     if not isinstance(total_count, int) or isinstance(total_count, bool) or total_count < 0:
-        raise Retriable("the list of client invoices does not tell meta.total_count")
+        raise Retriable(f"the list of client invoices does not tell meta.total_count{_trace(response)}")
     pages = meta.get("total_pages")
     told = pages if isinstance(pages, int) and not isinstance(pages, bool) else 0
-    return total_count, max(told, math.ceil(total_count / PER_PAGE))
+    # A page too many is empty, and one too few would be lost; but a page has one invoice at least.
+    return total_count, max(min(told, total_count), -(-total_count // PER_PAGE))
 
 
 def _size(value: Any) -> int | None:
     """A text in the API, a number for some clients; None when it is neither."""
-    if isinstance(value, str) and value.isdecimal():
+    if isinstance(value, str) and value.isdecimal() and len(value) <= _LONGEST_SIZE:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
@@ -180,7 +206,7 @@ def _clock_skew(response: urllib3.BaseHTTPResponse, requested_at: datetime, answ
     """How far Qonto's clock lies outside the time that the request took; its `Date` has whole seconds."""
     try:
         told = parsedate_to_datetime(response.headers.get("Date", "")).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return timedelta(0)
     early = requested_at - timedelta(seconds=1) - told
     late = told - answered_at
@@ -214,16 +240,16 @@ def _reason(response: urllib3.BaseHTTPResponse) -> str:
         body = json.loads(response.data)
     except (ValueError, RecursionError):
         return "no reason given"
-    if not isinstance(body, dict):
-        return "no reason given"
-    errors = body.get("errors")
+    errors = body.get("errors") if isinstance(body, dict) else None
     first = errors[0] if isinstance(errors, list) and errors else body
     if not isinstance(first, dict):
         return "no reason given"
     texts = [first.get(name) for name in ("code", "detail", "message")]
-    return " ".join(text for text in texts if isinstance(text, str))[:_LONGEST_REASON] or "no reason given"
+    told = " ".join(" ".join(text for text in texts if isinstance(text, str)).split())
+    return redacted("".join(c for c in told if c.isprintable()))[:_LONGEST_REASON].strip() or "no reason given"
 
 
 def _trace(response: urllib3.BaseHTTPResponse) -> str:
-    trace_id = response.headers.get(_TRACE_HEADER)
-    return f" (trace id {trace_id[:64]})" if trace_id else ""
+    """The id that Qonto's support asks for, to be put behind an error's text."""
+    trace_id = re.sub(r"[^A-Za-z0-9-]", "", response.headers.get(_TRACE_HEADER, ""))[:_LONGEST_TRACE_ID]
+    return f" (trace id {trace_id})" if trace_id else ""
