@@ -380,7 +380,7 @@ _bodies = st.one_of(
     body=_bodies,
     status=st.sampled_from([200, 200, 200, 206, 304, 302, 401]),
     length=st.one_of(
-        st.none(), st.integers(-1, 3_000).map(str), st.text("0123456789+- ,٣", max_size=6), st.just("same")
+        st.none(), st.integers(-1, 3_000).map(str), st.text("0123456789+- ٣", max_size=6), st.just("same")
     ),
     headers=st.dictionaries(
         st.sampled_from(["Content-Encoding", "Transfer-Encoding", "ETag", "Content-Type"]),
