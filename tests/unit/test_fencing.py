@@ -13,6 +13,8 @@ from qonto_sync.model import InvoiceId, PendingReason
 from tests.fakes import CONNECTION, FakeFile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qonto_sync.model import LedgerRow
     from tests.unit.conftest import World
 
@@ -68,19 +70,27 @@ def test_a_replacement_is_announced_and_taken_back(world: World) -> None:
         assert announced.digest != row.digest
 
 
-def test_a_slow_writer_and_a_repeated_version(world: World) -> None:
-    """A, B, A: the writer of B passes the compare-and-swap over the newest A, and dies; it is found out."""
+def while_b_is_written(world: World, finds: Callable[[LedgerRow], None]) -> None:
+    """A writer of B is slow: before its first write the source goes back to A, and another writer finds A archived."""
     first = archived_once(world)
     edit(world, b"%PDF-1.7 B", status="paid", updated_at=None)
 
     def meanwhile(_: str) -> None:
         world.archive.before_put = lambda _: None
         take_back(world, first, b"%PDF-1.7 A")
-        other = world.archiver.refresh(A).row
-        assert other.pending, "the one who announced itself may be alive"
-        world.ledger.before_write = die
+        finds(world.archiver.refresh(A).row)
 
     world.archive.before_put = meanwhile
+
+
+def test_a_slow_writer_and_a_repeated_version(world: World) -> None:
+    """A, B, A: the writer of B passes the compare-and-swap over the newest A, and dies; it is found out."""
+
+    def finds(row: LedgerRow) -> None:
+        assert row.pending, "the one who announced itself may be alive"
+        world.ledger.before_write = die
+
+    while_b_is_written(world, finds)
     with pytest.raises(KeyboardInterrupt):
         world.archiver.refresh(A)
     assert world.archived("a") != world.source("a"), "the compare-and-swap did pass"
@@ -93,15 +103,7 @@ def test_a_slow_writer_and_a_repeated_version(world: World) -> None:
 
 def test_a_slow_writer_that_lives_finds_out_itself(world: World) -> None:
     """Its row conflicts, and at its next attempt it looks at what it wrote."""
-    first = archived_once(world)
-    edit(world, b"%PDF-1.7 B", status="paid", updated_at=None)
-
-    def meanwhile(_: str) -> None:
-        world.archive.before_put = lambda _: None
-        take_back(world, first, b"%PDF-1.7 A")
-        world.archiver.refresh(A)
-
-    world.archive.before_put = meanwhile
+    while_b_is_written(world, lambda _: None)
     row = world.archiver.refresh(A).row
     assert world.archived("a") == world.source("a")
     assert row.pending, "of two writers each may be the slow one"

@@ -52,6 +52,17 @@ def item_in_the_way(error: ClientError) -> Mapping[str, Any] | None:
     return answer.get("Item") or None
 
 
+def if_version_is(version: int) -> Any:
+    """DynamoDB's condition that the item still has the version that was read; 0: that there is none yet."""
+    if version == 0:
+        return {"ConditionExpression": "attribute_not_exists(pk)"}
+    return {
+        "ConditionExpression": "#version = :read_version",
+        "ExpressionAttributeNames": {"#version": "version"},
+        "ExpressionAttributeValues": {":read_version": {"N": str(version)}},
+    }
+
+
 @contextmanager
 def translated(what: str) -> Iterator[None]:
     """Raises the error that tells what to do next in place of boto3's; `what` names the resource for a person.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from qonto_sync.adapters.aws import item_in_the_way, translated
+from qonto_sync.adapters.aws import if_version_is, item_in_the_way, translated
 from qonto_sync.adapters.ledger_items import from_item, to_item
 from qonto_sync.errors import Retriable, RowChanged, Superseded
 from qonto_sync.keys import checkpoint_key, ledger_key
@@ -125,23 +125,13 @@ class DynamoDbLedger:
             "write_id": {"S": write_id},
             "written_at": {"S": to_text(self._clock.now())},
         }
-        first = row.version == 0
-        condition: Any = (
-            {"ConditionExpression": "attribute_not_exists(pk)"}
-            if first
-            else {
-                "ConditionExpression": "#version = :read_version",
-                "ExpressionAttributeNames": {"#version": "version"},
-                "ExpressionAttributeValues": {":read_version": {"N": str(row.version)}},
-            }
-        )
         with translated(f"table {self._table}"):
             try:
                 self._client.put_item(
                     TableName=self._table,
                     Item=item,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **condition,
+                    **if_version_is(row.version),
                 )
             except ClientError as error:
                 found = item_in_the_way(error)

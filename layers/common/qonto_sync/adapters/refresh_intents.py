@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from qonto_sync.adapters.aws import item_in_the_way, translated
+from qonto_sync.adapters.aws import if_version_is, item_in_the_way, translated
 from qonto_sync.errors import Retriable, RowChanged
 from qonto_sync.keys import refresh_key
 from qonto_sync.model import RefreshIntent
@@ -39,22 +39,13 @@ class DynamoDbRefreshIntents:
     def write(self, connection: ConnectionName, intent: RefreshIntent) -> RefreshIntent:
         """See `ports.RefreshIntents`."""
         written = replace(intent, version=intent.version + 1)
-        condition: Any = (
-            {
-                "ConditionExpression": "#version = :read_version",
-                "ExpressionAttributeNames": {"#version": "version"},
-                "ExpressionAttributeValues": {":read_version": {"N": str(intent.version)}},
-            }
-            if intent.version
-            else {"ConditionExpression": "attribute_not_exists(pk)"}
-        )
         with translated(f"table {self._table}"):
             try:
                 self._client.put_item(
                     TableName=self._table,
                     Item={"pk": {"S": refresh_key(connection)}, **_to_item(written)},
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **condition,
+                    **if_version_is(intent.version),
                 )
             except ClientError as error:
                 found = item_in_the_way(error)

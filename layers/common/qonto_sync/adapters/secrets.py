@@ -54,9 +54,9 @@ class SecretStore:
                 raise self._cause(error) from error
         try:
             fields = json.loads(str(text or ""))
-        except (ValueError, RecursionError) as error:
-            # The error's own text would carry a piece of the secret.
-            raise InvalidSecret(f"The secret {self._name!r} is not JSON: {SHAPES}") from _without_text(error)
+        except (ValueError, RecursionError):
+            # The parser's error has the secret in it, so it is not chained.
+            raise InvalidSecret(f"The secret {self._name!r} is not JSON: {SHAPES}") from None
         if not isinstance(fields, dict) or not all(isinstance(value, str) for value in fields.values()):
             raise InvalidSecret(f"The secret {self._name!r} is not a JSON object of texts: {SHAPES}")
         for name, value in fields.items():
@@ -82,7 +82,3 @@ class SecretStore:
                 f" create-secret --name {self._name} --secret-string file://secret.json, where {SHAPES}"
             )
         return cause if isinstance(cause, Exception) else error
-
-
-def _without_text(error: Exception) -> Exception:
-    return type(error)() if isinstance(error, RecursionError) else ValueError("not JSON")
