@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
@@ -13,6 +13,13 @@ class Spelled(str):
     """JSON text that is put into a document as it is; more than Python would ever write."""
 
     __slots__ = ()
+
+
+class Twice(NamedTuple):
+    """A member that an object has two times, with these values."""
+
+    first: Any
+    second: Any
 
 
 def budget(examples: int) -> settings:
@@ -31,6 +38,7 @@ odd_texts = st.text(max_size=30) | st.sampled_from(
         "a/b?c#d",
         "\0\r\n",
         "x" * 201,
+        "9" * 5_000,
         "\U0001f600" * 200,
         "\ud800",
         "unidentified-00000000000000000000000000000000",
@@ -57,7 +65,6 @@ odd_spellings = st.sampled_from(
             "[]",
             "{}",
             '{"id": "a", "id": "b"}',
-            '"twice", "id": "another"',
             '"' + "x" * 2_000 + '"',
         )
     ]
@@ -76,8 +83,11 @@ def spelled(value: Any) -> str:
     """The document as text."""
     if isinstance(value, Spelled):
         return str(value)
+    if isinstance(value, Twice):
+        return spelled(value.first)
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(name)}: {spelled(inner)}" for name, inner in value.items()) + "}"
+        members = [(name, one) for name, part in value.items() for one in (part if isinstance(part, Twice) else [part])]
+        return "{" + ", ".join(f"{json.dumps(name)}: {spelled(part)}" for name, part in members) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(spelled, value)) + "]"
     return json.dumps(value)
@@ -97,14 +107,16 @@ def mutated(draw: st.DrawFn, skeleton: Any, *, most: int = 3) -> bytes:
     document = [json.loads(json.dumps(skeleton))]
     for _ in range(draw(st.integers(0, most))):
         container, name = draw(st.sampled_from(places(document)))
-        match draw(st.sampled_from(["replace", "replace", "remove", "wrap", "deepen"])):
+        match draw(st.sampled_from(["replace", "replace", "remove", "double", "wrap", "deepen"])):
             case "replace":
                 container[name] = draw(odd_values)
             case "remove" if container is not document:
                 del container[name]
+            case "double":
+                container[name] = Twice(container[name], draw(odd_values))
             case "wrap":
                 container[name] = [container[name]]
-            case "deepen" if draw(st.integers(0, 5)) == 0:
+            case "deepen" if draw(st.integers(0, 9)) == 0:
                 container[name] = DEEP
     return spelled(document[0]).encode("utf-8", "surrogatepass")
 

@@ -33,9 +33,9 @@ headers = st.fixed_dictionaries(
     },
 )
 statuses = st.sampled_from([200, 200, 200, 200, 204, 302, 400, 401, 403, 404, 422, 429, 500])
-bodies = st.one_of(
+FITTING = {"page 1": PAGE, "page 2": PAGE, "invoice": {"client_invoice": INVOICE}, "attachment": ATTACHMENT}
+others = st.one_of(
     mutated(PAGE),
-    mutated({"client_invoice": INVOICE}),
     mutated(ATTACHMENT),
     mutated(ERROR),
     st.sampled_from([b"", b"<html>Log in</html>", b"<Error><Code>AccessDenied</Code></Error>"]),
@@ -48,11 +48,20 @@ CALLS: dict[str, Callable[[Any], object]] = {
 }
 
 
+def answers(call: str) -> st.SearchStrategy[tuple[str, bytes]]:
+    """A body for this call: mostly one that might fit."""
+    fitting = mutated(FITTING[call])
+    return st.tuples(st.just(call), fitting | corrupted(fitting) | fitting | others | corrupted(others))
+
+
 @pytest.mark.slow
 @budget(1_600)
-@given(st.sampled_from(sorted(CALLS)), statuses, headers, bodies | corrupted(bodies))
-def test_an_answer_is_a_value_or_one_of_our_errors(call: str, status: int, sent: dict[str, str], body: bytes) -> None:
+@given(st.sampled_from(sorted(CALLS)).flatmap(answers), statuses, headers)
+def test_an_answer_is_a_value_or_one_of_our_errors(
+    answered: tuple[str, bytes], status: int, sent: dict[str, str]
+) -> None:
     """And no error tells a presigned query, whatever the server put where."""
+    call, body = answered
     told = ""
     try:
         CALLS[call](api(answer(status, sent, body)))
@@ -62,19 +71,8 @@ def test_an_answer_is_a_value_or_one_of_our_errors(call: str, status: int, sent:
     assert len(told) < 600
 
 
-def is_json(text: bytes) -> bool:
-    """Whether the standard parser finds no mistake in it, be it too deep or too long for that parser or not."""
-    try:
-        json.loads(text.decode("utf-8", "surrogateescape"), strict=False)
-    except json.JSONDecodeError:
-        return False
-    except (ValueError, RecursionError):
-        return True
-    return True
-
-
 @budget(600)
-@given(rows.filter(lambda found: all(map(is_json, found))))
+@given(rows)
 def test_every_row_of_a_page_is_there_to_the_byte(found: list[bytes]) -> None:
     """In order, whatever the rows are, and none without a name to file it under."""
     body = b'{"client_invoices": [' + b" ,\n".join(found) + b'], "meta": {"total_count": 1}}'

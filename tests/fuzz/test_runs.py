@@ -74,7 +74,7 @@ def is_kept(world: HostileWorld, text: bytes) -> bool:
 
 
 @pytest.mark.slow
-@budget(100)
+@budget(200)
 @given(servers)
 def test_nothing_that_is_listed_is_lost(server: HostileServer) -> None:
     """Whatever the run, its retries and another run a day later meet."""

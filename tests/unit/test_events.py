@@ -64,3 +64,19 @@ def test_a_message_survives_the_queue() -> None:
     body = message_body(message)
     assert parse_message(body) == message
     assert json.loads(body) == {"version": 1, "connection": "default", "invoice_id": "a", "reason": "settling"}
+
+
+@pytest.mark.parametrize("invoice_id", [None, 7, "", "x" * 201, "\ud800"])
+def test_a_message_about_what_nobody_could_file_is_invalid(invoice_id: Any) -> None:
+    """Neither Qonto nor the ledger could be asked for it."""
+    body = json.dumps({"version": 1, "connection": "default", "invoice_id": invoice_id, "reason": "failed"})
+    with pytest.raises(InvalidEvent, match="'invoice_id' is not a text of 1 to 200 characters"):
+        parse_message(body)
+
+
+def test_an_event_or_a_message_that_is_nested_deeply_is_invalid() -> None:
+    """As deep as a parser goes, or deeper; and no error repeats all of it."""
+    with pytest.raises(InvalidEvent, match=r"'action' is \[\[.{1,60}, but must be"):
+        parse_sync_event({"action": json.loads("[" * 9_000 + "]" * 9_000)})
+    with pytest.raises(InvalidEvent, match="not JSON"):
+        parse_message("[" * 200_000)
