@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         AttachmentId,
         Checkpoint,
         LedgerRow,
-        PendingReason,
+        Pending,
     )
     from qonto_sync.ports import Download, Wake
     from qonto_sync.window import Window
@@ -263,14 +263,11 @@ class InMemoryLedger:
         self.saved[key] = replace(row, version=row.version + 1)
         return self.saved[key]
 
-    def overdue(self, connection: ConnectionName, before: datetime) -> Iterator[tuple[InvoiceId, PendingReason]]:
+    def pending(self, connection: ConnectionName) -> Iterator[tuple[InvoiceId, Pending]]:
         pending = [
-            (row.pending.due_at, row.invoice_id, row.pending.reason)
-            for row in self.saved.values()
-            if row.connection == connection and row.pending and row.pending.due_at <= before
+            (row.invoice_id, row.pending) for row in self.saved.values() if row.connection == connection and row.pending
         ]
-        for _, invoice_id, reason in sorted(pending):
-            yield invoice_id, reason
+        yield from sorted(pending, key=lambda item: item[1].due_at)
 
     def row(self, invoice_id: str) -> LedgerRow:
         """The row of the default connection."""

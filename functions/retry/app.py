@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
 from qonto_sync.bootstrap import Application
-from qonto_sync.observability import logger
+from qonto_sync.observability import failures_logged, logger
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -18,6 +18,7 @@ application = cache(Application.from_environment)
 
 
 @logger.inject_lambda_context(clear_state=True)
+@failures_logged()
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Handles each message alone; what is returned as failed, SQS delivers again."""
     batch = application().retry_batch(context)

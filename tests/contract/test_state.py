@@ -95,7 +95,7 @@ def test_a_write_replaces_the_version_it_was_made_from(ledger: Ledger) -> None:
     second = ledger.write(replace(first, pending=None))
     assert second.version == 2
     assert ledger.rows(CONNECTION, [A])[A].pending is None
-    assert list(ledger.overdue(CONNECTION, START + timedelta(days=1))) == []
+    assert list(ledger.pending(CONNECTION)) == []
 
 
 def test_a_writer_who_read_an_older_version_fails(ledger: Ledger) -> None:
@@ -127,18 +127,19 @@ def test_connections_do_not_share_rows(ledger: Ledger) -> None:
     """The same invoice id in two organizations is two rows."""
     ledger.write(FULL)
     assert ledger.rows(ACME, [A]) == {}
-    assert list(ledger.overdue(ACME, START + timedelta(days=1))) == []
+    assert list(ledger.pending(ACME)) == []
 
 
-def test_overdue_rows_come_oldest_first(ledger: Ledger) -> None:
-    """Those due by the given time, of this connection, with their reasons."""
-    for number, reason in ((2, PendingReason.SETTLING), (1, PendingReason.FAILED), (3, PendingReason.REJECTED)):
-        pending = Pending(reason, START, START + timedelta(minutes=number), 1, "why")
-        ledger.write(LedgerRow(CONNECTION, InvoiceId(f"i{number}"), pending=pending))
-    assert list(ledger.overdue(CONNECTION, START + timedelta(minutes=2))) == [
-        ("i1", PendingReason.FAILED),
-        ("i2", PendingReason.SETTLING),
+def test_pending_rows_come_as_they_are_due(ledger: Ledger) -> None:
+    """Those of this connection, with all that is known of them."""
+    reasons = (PendingReason.FAILED, PendingReason.SETTLING, PendingReason.REJECTED)
+    pending = [
+        (InvoiceId(f"i{number}"), Pending(reason, START, START + timedelta(minutes=number), number, "why"))
+        for number, reason in enumerate(reasons, start=1)
     ]
+    for invoice_id, why in (pending[1], pending[0], pending[2]):
+        ledger.write(LedgerRow(CONNECTION, invoice_id, pending=why))
+    assert list(ledger.pending(CONNECTION)) == pending
 
 
 def test_the_first_commit_is_version_one(checkpoints: Checkpoints) -> None:
@@ -214,15 +215,15 @@ def test_reads_are_consistent(table: Table) -> None:
     assert single["ConsistentRead"] is True
 
 
-def test_overdue_rows_come_over_many_pages(table: Table) -> None:
+def test_pending_rows_come_over_many_pages(table: Table) -> None:
     """DynamoDB answers a megabyte at a time."""
     for number in range(5):
         pending = Pending(PendingReason.FAILED, START, START + timedelta(seconds=number), 1, "why")
         table.ledger().write(LedgerRow(CONNECTION, InvoiceId(f"i{number}"), pending=pending))
     query = table.client.query
     table.client.query = lambda **request: query(**request, Limit=2)
-    overdue = table.ledger().overdue(CONNECTION, START + timedelta(days=1))
-    assert [invoice_id for invoice_id, _ in overdue] == ["i0", "i1", "i2", "i3", "i4"]
+    found = table.ledger().pending(CONNECTION)
+    assert [invoice_id for invoice_id, _ in found] == ["i0", "i1", "i2", "i3", "i4"]
 
 
 def test_a_missing_table_is_a_misconfiguration(table: Table) -> None:

@@ -56,14 +56,13 @@ class MemoryDynamoDb:
         return self._write(before, after)
 
     def query(self, *, ExpressionAttributeValues: Item, **rest: Any) -> dict[str, Any]:  # noqa: N803
-        """The index `pending` up to `:before`, in order of `due_at`, a few at a time, as it was a while ago."""
+        """The index `pending`, in order of `due_at`, a few at a time, as it was a while ago."""
         as_of = self.clock.now() - self.index_lag()
         seen = {item["pk"]["S"]: item for at, item in self._history if at <= as_of}
         due = sorted(
             (item["due_at"]["S"], pk)
             for pk, item in seen.items()
             if item.get("pending_for") == ExpressionAttributeValues[":connection"]
-            and item["due_at"]["S"] <= ExpressionAttributeValues[":before"]["S"]
         )
         start = rest.get("ExclusiveStartKey")
         after = [entry for entry in due if not start or entry > (start["due_at"]["S"], start["pk"]["S"])]

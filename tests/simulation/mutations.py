@@ -141,7 +141,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "failures are not recorded before the commit": Mutation(InvoiceArchiver, "_record", _unrecorded),
     "an own commit is taken for another run's": Mutation(dynamodb_state, "_checkpoint", _by_someone_else),
-    "what is overdue is not woken": Mutation(sync.SyncRun, "_wake_overdue", lambda _run: None),
+    "what is overdue is not woken": Mutation(sync.SyncRun, "_look_over_backlog", lambda _run: None),
     "a PDF that may be made anew is taken as final": Mutation(schedule, "SETTLING_TIME", timedelta(0)),
     "a PDF counts as looked at when it had come": Mutation(schedule, "after_archiving", _when_it_had_come),
     "a known attachment is not looked at again": Mutation(InvoiceArchiver, "_file", _known_file),

@@ -50,6 +50,7 @@ def test_archives_everything_and_commits_once(world: World) -> None:
         "invoices": {"listed": 10, "archived": 10, "unchanged": 0, "settling": 0, "pending": 0},
         "attachments": {"archived": 10, "unchanged": 0, "bytes": 130},
         "complete": {"distinct": 10, "total_count": 10},
+        "backlog": {"pending": 0, "by_reason": {}, "oldest_since": None},
         "woken": 0,
         "checkpoint": {"version": 1, "synced_until": "2026-03-01T12:09:10Z"},
         "requests": {"qonto": 0, "files": 0, "throttled": 0},
@@ -437,3 +438,34 @@ def test_a_spent_rate_budget_ends_the_run_as_partial(world: World) -> None:
     assert world.sync().outcome is RunOutcome.COMMITTED
     world.qonto.fail_next("page", spent)
     assert world.sync().outcome is RunOutcome.PARTIAL
+
+
+def test_what_is_pending_is_counted_by_reason(world: World) -> None:
+    """Whichever run left it so, and since when the oldest of it is."""
+    put(world, 3)
+    world.qonto.fail_next("open", Retriable("503"))
+    world.sync()
+    failed_at = world.clock.now()
+    world.clock.advance(hours=3)
+    world.qonto.put("no file", attachment_id=None)
+    world.clock.advance(minutes=5)
+    backlog = world.run().execute().tally.backlog
+    assert backlog is not None
+    assert backlog.by_reason == {PendingReason.FAILED: 1, PendingReason.AWAITING_ATTACHMENT: 1}
+    assert backlog.oldest_since == failed_at
+    assert backlog.oldest_age == world.clock.now() - failed_at
+    assert backlog.as_dict()["pending"] == 2
+
+
+def test_a_dry_run_counts_what_is_pending_and_wakes_nothing(world: World) -> None:
+    """It only reads."""
+    put(world, 1)
+    world.qonto.fail_next("open", Retriable("503"))
+    world.sync()
+    world.queue.sent.clear()
+    world.clock.advance(hours=1)
+    tally = world.run(dry_run=True).execute().tally
+    assert tally.backlog is not None
+    assert tally.backlog.by_reason == {PendingReason.FAILED: 1}
+    assert tally.woken == 0
+    assert not world.queue.sent

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         InvoiceId,
         InvoicePage,
         LedgerRow,
-        PendingReason,
+        Pending,
         RefreshIntent,
         RetryMessage,
         StoredObject,
@@ -123,8 +123,8 @@ class Ledger(Protocol):
         is a success.
         """
 
-    def overdue(self, connection: ConnectionName, before: datetime) -> Iterator[tuple[InvoiceId, PendingReason]]:
-        """The pending invoices that were due before then, and their reasons, the longest overdue first."""
+    def pending(self, connection: ConnectionName) -> Iterator[tuple[InvoiceId, Pending]]:
+        """All invoices that are pending, the first one due first; as they were a moment ago."""
 
 
 class Checkpoints(Protocol):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,8 +13,10 @@ from qonto_sync.model import PendingReason
 from qonto_sync.times import to_text
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from qonto_sync.errors import ItemError
-    from qonto_sync.model import Checkpoint, ConnectionName, LedgerRow, RunId
+    from qonto_sync.model import Checkpoint, ConnectionName, LedgerRow, Pending, RunId
     from qonto_sync.window import Reading, Window
 
 
@@ -62,6 +66,33 @@ class Requests:
 
 
 @dataclass(slots=True)
+class Backlog:
+    """What the ledger says is pending for the connection, whichever run left it so."""
+
+    counted_at: datetime
+    by_reason: Counter[PendingReason] = field(default_factory=Counter)
+    oldest_since: datetime | None = None
+
+    def add(self, pending: Pending) -> None:
+        """Counts one more invoice."""
+        self.by_reason[pending.reason] += 1
+        self.oldest_since = min(self.oldest_since or pending.since, pending.since)
+
+    @property
+    def oldest_age(self) -> timedelta:
+        """For how long the archive has been incomplete; nothing when it is complete."""
+        return max(self.counted_at - (self.oldest_since or self.counted_at), timedelta())
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the function returns it."""
+        return {
+            "pending": self.by_reason.total(),
+            "by_reason": {reason.value: count for reason, count in sorted(self.by_reason.items())},
+            "oldest_since": to_text(self.oldest_since) if self.oldest_since else None,
+        }
+
+
+@dataclass(slots=True)
 class Tally:
     """Counts of one run. Only the run's own thread writes it."""
 
@@ -78,6 +109,8 @@ class Tally:
     file_bytes: int = 0
     distinct: int = 0
     total_count: int = 0
+    backlog: Backlog | None = None
+    """None when there was no time to count it."""
 
     def add_outcome(self, outcome: Outcome) -> None:
         """Counts an invoice that was worked on."""
@@ -140,6 +173,7 @@ class SyncResult:
                 "bytes": tally.file_bytes,
             },
             "complete": {"distinct": tally.distinct, "total_count": tally.total_count},
+            "backlog": tally.backlog.as_dict() if tally.backlog else None,
             "woken": tally.woken,
             "checkpoint": {
                 "version": checkpoint.version if checkpoint else 0,

@@ -16,12 +16,13 @@ from qonto_sync import schedule
 from qonto_sync.errors import ClockSkew, DeadlineReached, IncompleteRead, InvalidSettings, Superseded
 from qonto_sync.model import Checkpoint, RetryMessage
 from qonto_sync.ports import Wake
-from qonto_sync.result import RunOutcome, SyncResult, Tally
+from qonto_sync.result import Backlog, RunOutcome, SyncResult, Tally
 from qonto_sync.slice_archiving import SliceArchiver
 from qonto_sync.times import to_text
 from qonto_sync.window import Reading, window_to_cover
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from concurrent.futures import Executor
     from datetime import datetime, timedelta
 
@@ -39,8 +40,8 @@ _READINGS = 3
 _MOST_PAGES = 10_000
 """More than a run has time to read, and more invoices than were ever updated in one second."""
 
-_WAKE_BATCH = 100
-"""Overdue invoices woken between two looks at the clock."""
+_LOOK_BATCH = 100
+"""Pending invoices looked over between two looks at the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class SyncRun:
         self._checkpoint: Checkpoint | None = None
 
     def execute(self) -> SyncResult:
-        """Covers the window as far as time allows, then wakes what is overdue.
+        """Covers the window as far as time allows, then looks over what is pending.
 
         Raises:
             Fatal: the run can't go on. The checkpoint stands at the last slice that is complete.
@@ -105,7 +106,7 @@ class SyncRun:
         self._fresh_from = window.end - self._policy.overlap
         _log.info("run_started", extra={"from": to_text(window.start), "to": to_text(window.end)})
         outcome = self._run(window)
-        return SyncResult(
+        result = SyncResult(
             outcome=outcome,
             connection=self._connection,
             run_id=self._run_id,
@@ -115,6 +116,8 @@ class SyncRun:
             duration_ms=round((self._clock.monotonic() - started) * 1000),
             requests=self._requests,
         )
+        _log.info("run_finished", extra={"result": result.as_dict()})
+        return result
 
     def _run(self, window: Window) -> RunOutcome:
         try:
@@ -125,11 +128,11 @@ class SyncRun:
             return RunOutcome.SUPERSEDED
         except IncompleteRead:
             # Reading is stuck; what is pending need not be.
-            self._wake_overdue()
+            self._look_over_backlog()
             raise
         else:
             outcome = RunOutcome.DRY_RUN if self._dry_run else RunOutcome.COMMITTED
-        self._wake_overdue()
+        self._look_over_backlog()
         return outcome
 
     def _window(self) -> Window:
@@ -232,13 +235,23 @@ class SyncRun:
             extra={"synced_until": to_text(synced_until), "version": checkpoint.version},
         )
 
-    def _wake_overdue(self) -> None:
-        """Sends a message for each invoice whose look is overdue: its message was lost, or gave up."""
-        if self._dry_run:
-            return
-        before = self._clock.now() - schedule.OVERDUE_AFTER
-        for batch in batched(self._ledger.overdue(self._connection, before), _WAKE_BATCH, strict=False):
-            wakes = [Wake(RetryMessage(self._connection, id_, reason), delay_seconds=0) for id_, reason in batch]
-            self._tally.woken += len(wakes) - self._queue.send(wakes)
+    def _look_over_backlog(self) -> None:
+        """Counts what is pending, and wakes what is overdue: its message was lost, or gave up."""
+        now = self._clock.now()
+        backlog = Backlog(now)
+        for batch in batched(self._ledger.pending(self._connection), _LOOK_BATCH, strict=False):
+            for _, pending in batch:
+                backlog.add(pending)
+            if not self._dry_run:
+                self._wake(
+                    RetryMessage(self._connection, id_, pending.reason)
+                    for id_, pending in batch
+                    if pending.due_at <= now - schedule.OVERDUE_AFTER
+                )
             if self._deadline.remaining() <= 0:
                 return
+        self._tally.backlog = backlog
+
+    def _wake(self, messages: Iterable[RetryMessage]) -> None:
+        wakes = [Wake(message, delay_seconds=0) for message in messages]
+        self._tally.woken += len(wakes) - (self._queue.send(wakes) if wakes else 0)

@@ -18,11 +18,10 @@ from qonto_sync.times import from_text, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import datetime
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from qonto_sync.model import ConnectionName, InvoiceId, LedgerRow, PendingReason
+    from qonto_sync.model import ConnectionName, InvoiceId, LedgerRow, Pending
     from qonto_sync.ports import Clock
 
 _KEYS_PER_READ = 100
@@ -139,16 +138,13 @@ class DynamoDbLedger:
                     raise RowChanged("another writer changed the ledger row") from error
         return written
 
-    def overdue(self, connection: ConnectionName, before: datetime) -> Iterator[tuple[InvoiceId, PendingReason]]:
+    def pending(self, connection: ConnectionName) -> Iterator[tuple[InvoiceId, Pending]]:
         """See `ports.Ledger`. Read from the index page by page, as far as the caller goes."""
         query: Any = {
             "TableName": self._table,
             "IndexName": "pending",
-            "KeyConditionExpression": "pending_for = :connection AND due_at <= :before",
-            "ExpressionAttributeValues": {
-                ":connection": {"S": connection},
-                ":before": {"S": to_text(before)},
-            },
+            "KeyConditionExpression": "pending_for = :connection",
+            "ExpressionAttributeValues": {":connection": {"S": connection}},
         }
         while True:
             with translated(f"table {self._table}"):
@@ -156,7 +152,7 @@ class DynamoDbLedger:
             for item in answer["Items"]:
                 row = from_item(item)
                 if row.pending:
-                    yield row.invoice_id, row.pending.reason
+                    yield row.invoice_id, row.pending
             if "LastEvaluatedKey" not in answer:
                 return
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
