@@ -16,6 +16,7 @@ from local.event_source import EventSourceMapping
 from local.lambda_service import ExecutionEnvironment
 from local.qonto_simulator import Simulator, World
 from local.stack import deploy
+from tests.integration.permissions import record, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from local.comparison import Comparison
     from local.event_source import Delivery
     from local.stack import Stack
+    from tests.integration.aws_requests import Call
 
 
 @dataclass
@@ -80,8 +82,18 @@ class Deployment:
 
 
 @pytest.fixture
-def deployed() -> Iterator[Callable[..., Deployment]]:
-    """Deploys: `deployed(invoices=…, activity=…, secret=…, parameters=…, **simulator)`."""
+def aws_calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
+    """What the functions have called so far."""
+    return record(monkeypatch)
+
+
+@pytest.fixture
+def deployed(aws_calls: list[Call]) -> Iterator[Callable[..., Deployment]]:
+    """Deploys: `deployed(invoices=…, activity=…, secret=…, parameters=…, **simulator)`.
+
+    In the end nothing that a function did may be more than its role allows.
+    """
+    stacks: list[Stack] = []
     with ExitStack() as resources:
         traveller = resources.enter_context(time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=True))
         endpoint_url = resources.enter_context(moto_server())
@@ -112,8 +124,11 @@ def deployed() -> Iterator[Callable[..., Deployment]]:
                 **(parameters or {}),
             }
             stack = deploy(endpoint_url, parameters=values)
+            stacks.append(stack)
             key = {"login": running.login, "secret_key": running.secret_key}
             put_secret(endpoint_url, "qonto/default", key if secret is None else secret)
             return Deployment(stack, world, running, traveller)
 
         yield deploy_one
+        for stack in stacks:
+            assert not (found := refused(stack, aws_calls)), "\n".join(found)

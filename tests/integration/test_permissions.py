@@ -1,0 +1,75 @@
+"""The roles of the deployed functions allow what is needed, and nothing else.
+
+That they allow enough, every other test of this folder holds as well, by its fixture.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from moto.s3 import models as moto_s3
+
+from local.lambda_service import FunctionError
+from local.qonto_simulator import FaultKind
+from qonto_sync.adapters import s3_archive
+from tests.integration.permissions import left_over, refused_to_lambda
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integration.aws_requests import Call
+    from tests.integration.conftest import Deployment
+
+    type Deployed = Callable[..., Deployment]
+
+
+def change_behind_its_back(deployment: Deployment) -> None:
+    """Replaces each archived document, and edits its invoice: whoever archives that meets another writer's object."""
+    s3 = deployment.client("s3")
+    for found in s3.list_objects_v2(Bucket=deployment.bucket)["Contents"]:
+        if found["Key"].endswith(".json"):
+            s3.put_object(Bucket=deployment.bucket, Key=found["Key"], Body=b"somebody else's")
+    for invoice_id in deployment.world.invoice_ids():
+        deployment.world.edit(invoice_id, footer=str(deployment.world.now()))
+
+
+def test_lambda_may_do_its_part(deployed: Deployed) -> None:
+    """It polls, reports failed runs, and writes logs and traces as the function."""
+    assert refused_to_lambda(deployed().stack) == []
+
+
+@pytest.mark.slow
+def test_no_permission_is_left_over(deployed: Deployed, aws_calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any one of them something that both functions do in a few bad hours, or Lambda for them, is refused."""
+    # Small files go part by part; S3, and moto, take small parts only at the end.
+    monkeypatch.setattr(s3_archive, "PART_BYTES", 100)
+    monkeypatch.setattr(moto_s3, "S3_UPLOAD_PART_MIN_SIZE", 1)
+    deployment = deployed(invoices=3, activity=0, plain_files=True)
+    client, faults = deployment.simulator.oauth_client, deployment.simulator.faults
+    fields = {name: getattr(client, name) for name in ("client_id", "client_secret", "refresh_token")}
+    deployment.client("secretsmanager").put_secret_value(SecretId="qonto/default", SecretString=json.dumps(fields))
+
+    # Uploads break off, and so do their first retries.
+    faults.install(FaultKind.TRUNCATED, "/production", times=1_000)
+    deployment.sync()
+    deployment.drain(seconds=60)
+    change_behind_its_back(deployment)
+    faults.clear()
+    deployment.drain(seconds=900)
+    assert deployment.compare().different == ()
+
+    # The token has lapsed, and the answer with the new one is lost.
+    deployment.pass_time(7_200)
+    faults.install(FaultKind.MALFORMED_JSON, "/oauth2/token")
+    with pytest.raises(FunctionError):
+        deployment.sync()
+    deployment.drain(seconds=60)
+    change_behind_its_back(deployment)
+    # A run leaves the last minute to the next one.
+    deployment.pass_time(120)
+    deployment.sync()
+    assert deployment.compare().different == ()
+
+    assert not (found := left_over(deployment.stack, aws_calls)), "\n".join(found)
