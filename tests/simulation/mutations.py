@@ -120,6 +120,7 @@ def _finish_for_all(objects: FencedObjects, row: LedgerRow) -> LedgerRow:
 
 
 FRESH_END = "the fresh end of a window is not read apart"
+TAKEN_BACK = "an announcement is taken back by another writer"
 
 MUTATIONS: Mapping[str, Mutation] = {
     "pages are read front to back": Mutation(Reading, "pages", _front_to_back),
@@ -129,7 +130,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     "a writer does not announce that it replaces an object": Mutation(
         FencedObjects, "_announce", lambda _objects: None
     ),
-    "an announcement is taken back by another writer": Mutation(FencedObjects, "finish", _finish_for_all),
+    TAKEN_BACK: Mutation(FencedObjects, "finish", _finish_for_all),
     "the ledger is believed although a writer announced itself": Mutation(
         FencedObjects, "holds", lambda _objects, _stored: True
     ),
