@@ -63,6 +63,15 @@ def test_adapters_do_not_know_the_use_cases() -> None:
         assert not reached, f"{path.name} imports {reached}"
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "operations").rglob("*.py")), ids=lambda path: path.stem)
+def test_operators_use_what_is_pure(path: Path) -> None:
+    """Commands on a deployed stack know names and events, and neither the functions' insides nor the laptop's."""
+    for module in imports(path):
+        top, *inner = module.split(".")
+        assert top not in {"functions", "local", "tests"}, f"{path.name} imports {module}"
+        assert top != "qonto_sync" or not inner or inner[0] in PURE, f"{path.name} imports {module}"
+
+
 @pytest.mark.parametrize("function", sorted((ROOT / "functions").rglob("*.py")), ids=lambda path: path.parent.name)
 def test_handlers_only_translate(function: Path) -> None:
     """Event in, one use case, result out, in at most ten lines."""

@@ -1,0 +1,53 @@
+"""What an operator may type. Each refusal names the argument, what it is, and what would be right."""
+
+from __future__ import annotations
+
+from operations.aws import WrongArgument
+from operations.resources import LONGEST_ALARM
+from qonto_sync.keys import CONNECTION_PATTERN
+from qonto_sync.model import ConnectionName
+
+
+def connection_name(text: str) -> ConnectionName:
+    """The name, if a connection can be called so.
+
+    Raises:
+        WrongArgument: It is missing, not a name, or the stack's own.
+    """
+    if not text:
+        raise WrongArgument("NAME is missing: say which connection, such as NAME=acme")
+    if text == "default":
+        raise WrongArgument(
+            "NAME is 'default', but that connection belongs to the stack: switch it on or off with the stack's"
+            " parameter DefaultSchedule"
+        )
+    if not CONNECTION_PATTERN.fullmatch(text):
+        raise WrongArgument(
+            f"NAME is {text!r}, but must be 1 to 64 letters, digits, '-' and '_', the first a letter or a digit,"
+            " such as NAME=acme"
+        )
+    return ConnectionName(text)
+
+
+def schedule_expression(text: str) -> str:
+    """The expression, if it recurs; whether it is a good one, only EventBridge Scheduler knows.
+
+    Raises:
+        WrongArgument: It would run once, or not at all.
+    """
+    if not text.startswith(("rate(", "cron(")):
+        raise WrongArgument(f"SCHEDULE is {text!r}, but must be like 'rate(1 hour)' or 'cron(0 6 * * ? *)' (UTC)")
+    return text
+
+
+def stalled_after(text: str) -> int | None:
+    """Hours that the connection may make no progress; None if nothing is said.
+
+    Raises:
+        WrongArgument: No alarm can wait so long.
+    """
+    if not text:
+        return None
+    if text not in map(str, range(1, LONGEST_ALARM + 1)):
+        raise WrongArgument(f"STALLED_AFTER is {text!r}, but must be 1 to {LONGEST_ALARM}, in hours")
+    return int(text)

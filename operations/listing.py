@@ -1,0 +1,86 @@
+"""Which connections there are, and how far each one is."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, Final
+
+from botocore.config import Config
+
+from qonto_sync.errors import InvalidEvent
+from qonto_sync.events import parse_sync_event
+from qonto_sync.keys import checkpoint_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import boto3
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
+
+    from operations.stack import Stack
+    from qonto_sync.model import ConnectionName
+
+_AT_ONCE: Final = 16
+"""A thousand connections one after the other would take a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One schedule of the group."""
+
+    connection: str
+    schedule: str
+    state: str
+    synced_until: str
+
+
+def rows(session: boto3.Session, stack: Stack) -> list[Row]:
+    """Every schedule of the stack's group, by connection."""
+    config = Config(max_pool_connections=_AT_ONCE)
+    scheduler = session.client("scheduler", config=config)
+    dynamodb = session.client("dynamodb", config=config)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = pool.map(lambda name: _row(scheduler, dynamodb, stack, name), _names(scheduler, stack.schedule_group))
+        return sorted(found, key=lambda row: row.connection)
+
+
+def table(found: list[Row]) -> list[str]:
+    """The rows as text, in columns."""
+    lines = [("connection", "schedule", "state", "synced until"), *(astuple(row) for row in found)]
+    widths = [max(len(line[column]) for line in lines) for column in range(3)]
+    return [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]) for line in lines
+    ]
+
+
+def _names(scheduler: EventBridgeSchedulerClient, group: str) -> Iterable[str]:
+    for page in scheduler.get_paginator("list_schedules").paginate(GroupName=group):
+        yield from (schedule["Name"] for schedule in page["Schedules"])
+
+
+def _row(scheduler: EventBridgeSchedulerClient, dynamodb: DynamoDBClient, stack: Stack, name: str) -> Row:
+    # The list has neither the expression nor the event.
+    schedule = scheduler.get_schedule(GroupName=stack.schedule_group, Name=name)
+    connection = _connection(schedule)
+    if connection is None:
+        return Row(name, schedule["ScheduleExpression"], schedule["State"], "never: its input names no connection")
+    synced_until = _synced_until(dynamodb, stack.state_table, connection)
+    return Row(connection, schedule["ScheduleExpression"], schedule["State"], synced_until or "never")
+
+
+def _connection(schedule: GetScheduleOutputTypeDef) -> ConnectionName | None:
+    """As the function reads the event; without one EventBridge Scheduler sends its own."""
+    try:
+        event = json.loads(schedule["Target"].get("Input", "{}"))
+        return parse_sync_event(event).connection
+    except (ValueError, InvalidEvent):
+        return None
+
+
+def _synced_until(dynamodb: DynamoDBClient, table_name: str, connection: ConnectionName) -> str | None:
+    item = dynamodb.get_item(TableName=table_name, Key={"pk": {"S": checkpoint_key(connection)}}).get("Item", {})
+    return item.get("synced_until", {}).get("S")

@@ -1,0 +1,59 @@
+"""What an operator is told."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from operations.changes import Change
+from operations.resources import alarm_name, latest_start, secret_name, sync_event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from operations.stack import Stack
+    from qonto_sync.model import ConnectionName
+
+
+def added(stack: Stack, connection: ConnectionName, expression: str, hours: int, change: Change) -> Iterator[str]:
+    """What was done, when it runs, and how to run it at once."""
+    yield f"Schedule {connection} {change}: {expression}, in the group {stack.schedule_group}"
+    yield f"Alarm {alarm_name(stack, connection)} set: rings after {hours} hours without progress"
+    if expression.startswith("cron("):
+        yield f"  If {expression} pauses for longer, say how long with STALLED_AFTER="
+    yield _next_run(expression, change)
+    yield "At once:"
+    yield f"  {invoke_command(stack, connection)}"
+
+
+def removed(stack: Stack, connection: ConnectionName, *, had_schedule: bool, had_alarm: bool) -> Iterator[str]:
+    """What was taken away, what stays, and the way back."""
+    yield f"Schedule {connection} {'deleted' if had_schedule else 'was not there'}, in the group {stack.schedule_group}"
+    yield f"Alarm {alarm_name(stack, connection)} {'deleted' if had_alarm else 'was not there'}"
+    yield "What stays, if it was there:"
+    yield f"  archive     s3://{stack.archive_bucket}/{connection}/"
+    yield f"  checkpoint  checkpoint#{connection} in the table {stack.state_table}"
+    yield f"  ledger      invoice#{connection}#… in the same table"
+    yield f"  secret      {secret_name(stack, connection)}"
+    yield "A run that is under way ends by itself. Back again, from where it stopped:"
+    yield f"  make connection NAME={connection} STACK={stack.name}"
+
+
+def invoke_command(stack: Stack, connection: ConnectionName) -> str:
+    """Runs the connection now and waits for the result."""
+    return (
+        f"aws lambda invoke --region {stack.region} --function-name {stack.sync_function_arn}"
+        " --cli-binary-format raw-in-base64-out --cli-read-timeout 900"
+        f" --payload {shlex.quote(sync_event(connection))} /dev/stdout"
+    )
+
+
+def _next_run(expression: str, change: Change) -> str:
+    if change is Change.UNCHANGED:
+        return "It goes on as before."
+    if change is Change.UPDATED:
+        return "It goes on by this schedule."
+    delay = f"within {latest_start(expression) or 1} minutes"
+    # Without a start date a rate begins at once.
+    when = delay if expression.startswith("rate(") else f"{delay} of the first time that {expression} names, in UTC"
+    return f"First run: {when}. The alarm may ring until it has made progress."

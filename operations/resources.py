@@ -1,0 +1,104 @@
+"""What a connection consists of in AWS besides its secret: a schedule and an alarm. Pure: the requests, no calls."""
+
+from __future__ import annotations
+
+import json
+import re
+from math import ceil
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.type_defs import PutMetricAlarmInputTypeDef
+    from mypy_boto3_scheduler.type_defs import CreateScheduleInputTypeDef, FlexibleTimeWindowTypeDef
+
+    from operations.stack import Stack
+    from qonto_sync.model import ConnectionName
+
+_RATE: Final = re.compile(r"rate\(([0-9]{1,9}) (minute|hour|day)s?\)")
+_MINUTES: Final = {"minute": 1, "hour": 60, "day": 24 * 60}
+
+_SPREAD: Final = 15
+"""Minutes over which connections with the same schedule are spread: they share Lambda's concurrency."""
+
+LONGEST_ALARM: Final = 7 * 24
+"""Hours. CloudWatch evaluates no more."""
+
+
+def secret_name(stack: Stack, connection: ConnectionName) -> str:
+    """Where the connection's credentials are."""
+    return f"{stack.secret_prefix}{connection}"
+
+
+def sync_event(connection: ConnectionName) -> str:
+    """What the function is invoked with."""
+    return json.dumps({"connection": connection})
+
+
+def schedule_request(stack: Stack, connection: ConnectionName, expression: str) -> CreateScheduleInputTypeDef:
+    """The schedule; the same fields create and update it."""
+    return {
+        "GroupName": stack.schedule_group,
+        "Name": connection,
+        "Description": f"Synchronizes the Qonto organization {connection}",
+        "State": "ENABLED",
+        "ScheduleExpression": expression,
+        "FlexibleTimeWindow": _flexible_window(expression),
+        "Target": {
+            "Arn": stack.sync_function_arn,
+            "RoleArn": stack.schedule_role_arn,
+            "Input": sync_event(connection),
+            # The next run resumes from the checkpoint.
+            "RetryPolicy": {"MaximumRetryAttempts": 0},
+            "DeadLetterConfig": {"Arn": stack.sync_failure_queue_arn},
+        },
+    }
+
+
+def alarm_name(stack: Stack, connection: ConnectionName) -> str:
+    """Unique in the account, as the stack's name is."""
+    return f"{stack.name}-stalled-{connection}"
+
+
+def alarm_request(stack: Stack, connection: ConnectionName, hours: int) -> PutMetricAlarmInputTypeDef:
+    """The alarm for a connection whose checkpoint has not moved for so long."""
+    return {
+        "AlarmName": alarm_name(stack, connection),
+        "AlarmDescription": f"The checkpoint of the connection {connection} has not moved for {hours} hours: nothing"
+        f" new is archived. {stack.runbook_url}#stalled",
+        "Namespace": "QontoSync",
+        "MetricName": "SlicesCommitted",
+        "Dimensions": [{"Name": "service", "Value": stack.name}, {"Name": "connection", "Value": connection}],
+        "Statistic": "Sum",
+        "Period": 3600,
+        "EvaluationPeriods": hours,
+        "DatapointsToAlarm": hours,
+        "Threshold": 1,
+        "ComparisonOperator": "LessThanThreshold",
+        # A run that does not come to its end says nothing.
+        "TreatMissingData": "breaching",
+        "AlarmActions": [stack.alarm_topic_arn],
+        "OKActions": [stack.alarm_topic_arn],
+    }
+
+
+def stalled_after_hours(stack: Stack, expression: str) -> int:
+    """Hours without progress that are too many, if nobody says how many: the stack's, or three runs of a slow rate."""
+    three_runs = ceil(3 * (_period(expression) or 0) / 60)
+    return min(max(stack.stalled_after_hours, three_runs), LONGEST_ALARM)
+
+
+def latest_start(expression: str) -> int:
+    """Minutes after its time that a run starts at the latest: less than the period, if the expression tells it."""
+    period = _period(expression)
+    return _SPREAD if period is None else max(min(_SPREAD, period - 1), 0)
+
+
+def _flexible_window(expression: str) -> FlexibleTimeWindowTypeDef:
+    minutes = latest_start(expression)
+    return {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": minutes} if minutes else {"Mode": "OFF"}
+
+
+def _period(expression: str) -> int | None:
+    """Minutes between two runs, if it is a rate."""
+    rate = _RATE.fullmatch(expression)
+    return int(rate[1]) * _MINUTES[rate[2]] if rate else None
