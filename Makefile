@@ -5,7 +5,7 @@ SHELL := bash
 
 PYTHON ?= python3
 # `sam build` looks for python3.13 on the PATH; the environments have it.
-export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.venv-sam/bin:$(PATH)
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.venv-sam/bin:$(CURDIR)/.venv-checkov/bin:$(PATH)
 # As the layer is in Lambda.
 export PYTHONPATH := $(CURDIR)/layers/common
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -17,11 +17,19 @@ FUNCTION ?= SyncFunction
 EVENT ?= events/scheduled-rule.json
 SEEDS ?= 20000
 FROM ?= 0
+STACK ?= qonto-sync
+# Names may come from customers: as they are, so that neither make nor the shell executes a part of one.
+unexport NAME SCHEDULE STACK STALLED_AFTER
+export CONNECTION_NAME = $(value NAME)
+export CONNECTION_SCHEDULE = $(value SCHEDULE)
+export CONNECTION_STACK = $(value STACK)
+export CONNECTION_STALLED_AFTER = $(value STALLED_AFTER)
 
-.PHONY: help run local invoke test check check-fast simulate format build clean setup setup-sam lock
+.PHONY: help run local invoke test check check-fast check-template simulate format build clean setup setup-sam setup-checkov lock \
+	connection connection-remove connections
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 19
 
 run: setup ## watch the whole system sync simulated invoices (or yours: QONTO_LOGIN, QONTO_SECRET_KEY)
 	@python -m local.run $(ARGS)
@@ -33,13 +41,18 @@ invoke: build ## one function in Lambda's container, beside `make local`: FUNCTI
 	sam local invoke $(FUNCTION) -e $(EVENT) --env-vars .local/sam-env.json \
 		--parameter-overrides Architecture=$(ARCHITECTURE) $(ARGS)
 
-test: check build ## every check and every test
+test: check check-template build ## every check and every test
 	pytest -n auto
 
 check: setup ## lint, format and types
 	ruff check .
 	ruff format --check .
 	mypy
+
+check-template: setup-sam setup-checkov ## lint the template: what AWS, cfn-lint and checkov have to say
+	sam validate --lint
+	cfn-lint --include-checks I -- template.yaml
+	checkov --file template.yaml --framework cloudformation --skip-download --quiet --compact
 
 check-fast: check ## the inner loop: every check, and the tests that take seconds
 	pytest -q -n auto -m "not slow" tests/unit tests/contract tests/template
@@ -54,11 +67,22 @@ format: setup ## put the code in order
 build: setup setup-sam ## what `sam deploy` uploads, in this machine's architecture
 	sam build --cached --parallel --parameter-overrides Architecture=$(ARCHITECTURE)
 
+connection: setup ## one more Qonto organization for a deployed stack: NAME=, SCHEDULE=, STALLED_AFTER=, STACK=
+	@python -m operations.connections add --stack="$$CONNECTION_STACK" --schedule="$$CONNECTION_SCHEDULE" \
+		--stalled-after="$$CONNECTION_STALLED_AFTER" -- "$$CONNECTION_NAME"
+
+connection-remove: setup ## stop synchronizing it; what is archived stays: NAME=, STACK=
+	@python -m operations.connections remove --stack="$$CONNECTION_STACK" -- "$$CONNECTION_NAME"
+
+connections: setup ## the organizations of a deployed stack, and how far each one is: STACK=
+	@python -m operations.connections list --stack="$$CONNECTION_STACK"
+
 clean: ## forget the local run: its archive, its state, the build
 	rm -rf .local .aws-sam
 
 setup: .venv/ready
 setup-sam: .venv-sam/ready
+setup-checkov: .venv-checkov/ready
 
 .venv/ready: requirements/dev.txt
 	@echo "Setting up .venv (once, about a minute) …"
@@ -73,8 +97,15 @@ setup-sam: .venv-sam/ready
 	@.venv-sam/bin/pip install --quiet --require-hashes -r $<
 	@touch $@
 
+.venv-checkov/ready: requirements/checkov.txt
+	@echo "Setting up .venv-checkov (once, half a minute) …"
+	@$(PYTHON) -m venv --clear .venv-checkov
+	@.venv-checkov/bin/pip install --quiet --require-hashes -r $<
+	@touch $@
+
 COMPILE := uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.13 --custom-compile-command "make lock"
 lock: setup ## pin the newest dependencies, with hashes
 	$(COMPILE) requirements/layer.in -o layers/common/requirements.txt
 	$(COMPILE) requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) requirements/sam.in -o requirements/sam.txt
+	$(COMPILE) requirements/checkov.in -o requirements/checkov.txt

@@ -27,9 +27,14 @@ _CODE_PROPERTY: Final = {
 
 # What moto's CloudFormation would pass over with a warning. A type that is new to it still warns.
 _UNKNOWN_TO_MOTO: Final = {
+    "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
     "AWS::Lambda::EventInvokeConfig",
+    "AWS::Logs::QueryDefinition",
     "AWS::S3::BucketPolicy",
+    "AWS::SNS::TopicPolicy",
     "AWS::Scheduler::Schedule",
+    "AWS::Scheduler::ScheduleGroup",
 }
 
 

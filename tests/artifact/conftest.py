@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[2]
 SAM_ENVIRONMENT: Final = ROOT / ".venv-sam"
-SOURCES: Final = ("template.yaml", "functions/**/*.py", "layers/common/**/*.py", "layers/common/requirements.txt")
+SOURCES: Final = (
+    "template.yaml",
+    "functions/**/*.py",
+    "layers/common/**/*.py",
+    "layers/common/requirements.txt",
+    "layers/common/Makefile",
+)
 
 
 @pytest.fixture(scope="session")

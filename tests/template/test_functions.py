@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 FUNCTIONS: Final = ("SyncFunction", "RetryFunction")
 
+STACK: Final = {"Ref": "AWS::StackName"}
+
 SECONDS: Final = {"minute": 60, "hour": 3600, "day": 86400}
 
 
@@ -27,7 +29,7 @@ def test_environment_is_complete_and_points_at_the_stack(resources: dict[str, An
         "INITIAL_SYNC_FROM": {"Ref": "InitialSyncFrom"},
         "ATTACHMENT_HOSTS": {"Ref": "AttachmentHosts"},
         "AWS_ENDPOINT_URL": {"Ref": "AwsEndpointUrl"},
-        "POWERTOOLS_SERVICE_NAME": "qonto_sync",
+        "POWERTOOLS_SERVICE_NAME": {"Ref": "AWS::StackName"},
         "POWERTOOLS_METRICS_NAMESPACE": "QontoSync",
         "POWERTOOLS_LOG_LEVEL": {"Ref": "LogLevel"},
     }
@@ -72,11 +74,13 @@ def test_two_stacks_fit_in_one_account(resources: dict[str, Any]) -> None:
     names = [
         value
         for resource in resources.values()
+        if resource["Type"] != "AWS::IAM::Policy"  # named within its roles
         for key, value in resource["Properties"].items()
         if key.endswith("Name") and key in {"Name", resource["Type"].split("::")[2] + "Name", "LayerName"}
     ]
-    assert len(names) == 4  # two log groups, the retry queue, the layer
-    assert all("${AWS::StackName}" in name["Fn::Sub"] for name in names)
+    # The nine alarms, the four queries, two log groups, the retry queue, the layer, the schedule group, the dashboard.
+    assert len(names) == 19
+    assert all(name == STACK or "${AWS::StackName}" in name["Fn::Sub"] for name in names)
     assert "Name" not in resources["SyncFunctionSchedule"]["Properties"]
 
 
@@ -97,7 +101,9 @@ def test_schedule_starts_the_default_connection(resources: dict[str, Any]) -> No
     target = schedule["Target"]
     assert schedule["ScheduleExpression"] == {"Ref": "ScheduleExpression"}
     assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
-    assert schedule.get("State", "ENABLED") == "ENABLED"
+    assert schedule["State"] == {"Ref": "DefaultSchedule"}
+    assert schedule["GroupName"] == {"Ref": "ScheduleGroup"}
+    assert target["RoleArn"] == {"Fn::GetAtt": ["ScheduleRole", "Arn"]}
     assert target["Arn"] == {"Fn::GetAtt": ["SyncFunction", "Arn"]}
     assert target["Input"] == '{"connection": "default"}'
     assert target["RetryPolicy"] == {"MaximumRetryAttempts": 0}
@@ -127,13 +133,15 @@ def test_traces_need_no_code(resources: dict[str, Any], function: str) -> None:
 
 
 def test_code_folders_are_what_sam_build_expects(root: Path, source: dict[str, Any]) -> None:
-    """Dependencies are the layer's alone, and SAM adds the `python` folder itself."""
+    """Dependencies are the layer's alone, and its Makefile makes the `python` folder."""
     for function in FUNCTIONS:
         properties = source["Resources"][function]["Properties"]
         assert not (root / properties["CodeUri"] / "requirements.txt").exists()
     layer = source["Resources"]["CommonLayer"]
     folder = root / layer["Properties"]["ContentUri"]
-    assert layer["Metadata"] == {"BuildMethod": "python3.13", "BuildArchitecture": {"Ref": "Architecture"}}
+    assert layer["Metadata"] == {"BuildMethod": "makefile", "BuildArchitecture": {"Ref": "Architecture"}}
+    # SAM calls it by the resource's name.
+    assert "\nbuild-CommonLayer:\n" in (folder / "Makefile").read_text()
     assert (folder / "requirements.txt").exists()
     assert (folder / "qonto_sync").is_dir()
     assert not (folder / "python").exists()

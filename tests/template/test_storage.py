@@ -24,7 +24,7 @@ def test_data_outlives_the_stack(resources: dict[str, Any], resource: str) -> No
 
 def test_every_stateful_resource_says_what_deleting_does(resources: dict[str, Any]) -> None:
     """Nothing with data in it is left to CloudFormation's default."""
-    stateful = {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::Logs::LogGroup"}
+    stateful = {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::Logs::LogGroup"}
     undecided = [name for name, item in resources.items() if item["Type"] in stateful and "DeletionPolicy" not in item]
     assert not undecided
 
@@ -78,10 +78,38 @@ def test_archive_speaks_tls_only(resources: dict[str, Any]) -> None:
 def test_archive_keeps_every_version_and_no_rubbish(resources: dict[str, Any]) -> None:
     """History stays; parts of uploads that were cut off go."""
     bucket = resources["ArchiveBucket"]["Properties"]
-    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    uploads, versions = bucket["LifecycleConfiguration"]["Rules"]
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-    assert rule.keys() == {"Id", "Status", "AbortIncompleteMultipartUpload"}
-    assert rule["Status"] == "Enabled"
+    assert uploads["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    assert versions["NoncurrentVersionExpiration"] == {"NoncurrentDays": {"Ref": "KeepOldVersionsDays"}}
+    assert uploads["Status"] == versions["Status"] == "Enabled"
+    # No rule touches what is current.
+    assert (uploads | versions).keys() == {
+        *("Id", "Status", "AbortIncompleteMultipartUpload", "NoncurrentVersionExpiration")
+    }
+
+
+def test_importers_need_nothing_of_ours(resources: dict[str, Any]) -> None:
+    """S3 tells EventBridge of every new object."""
+    notifications = resources["ArchiveBucket"]["Properties"]["NotificationConfiguration"]
+    assert notifications == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+
+
+def test_own_key_encrypts_all_that_is_stored(resources: dict[str, Any]) -> None:
+    """With a key of one's own, nothing that holds data is left to another."""
+    own, none = {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}
+    if_own = {"Fn::If": ["HasKmsKey", own, none]}
+    found = {name: item["Properties"] for name, item in resources.items()}
+    table = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": own}
+    (encryption,) = found["ArchiveBucket"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert found["StateTable"]["SSESpecification"] == {"Fn::If": ["HasKmsKey", table, none]}
+    assert encryption["ServerSideEncryptionByDefault"] == {
+        "Fn::If": ["HasKmsKey", {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": own}, {"SSEAlgorithm": "AES256"}]
+    }
+    assert [found[queue]["KmsMasterKeyId"] for queue in QUEUES] == [if_own] * len(QUEUES)
+    assert found["AlarmTopic"]["KmsMasterKeyId"] == if_own
+    groups = [item for item in resources.values() if item["Type"] == "AWS::Logs::LogGroup"]
+    assert [group["Properties"]["KmsKeyId"] for group in groups] == [if_own, if_own]
 
 
 def test_message_stays_hidden_while_it_is_worked_on(resources: dict[str, Any]) -> None:
@@ -111,5 +139,5 @@ def test_dead_letters_come_from_the_retry_queue_alone(resources: dict[str, Any])
 def test_queues_are_encrypted_and_last_a_holiday(resources: dict[str, Any], queue: str) -> None:
     """Messages are encrypted, and wait for as long as SQS lets them."""
     properties = resources[queue]["Properties"]
-    assert properties["SqsManagedSseEnabled"] is True
+    assert properties["SqsManagedSseEnabled"] == {"Fn::If": ["HasKmsKey", {"Ref": "AWS::NoValue"}, True]}
     assert properties["MessageRetentionPeriod"] == FOURTEEN_DAYS

@@ -1,0 +1,245 @@
+"""Metrics, alarms, dashboard, queries, log events and the runbook, held against each other."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from qonto_sync.clock import InvocationDeadline
+from qonto_sync.model import Checkpoint, ConnectionName, Pending, PendingReason, RunId
+from qonto_sync.observability import emit_credential_metrics, emit_run_metrics
+from qonto_sync.result import Backlog, Requests, RunOutcome, SyncResult, Tally
+from qonto_sync.window import Window
+from tests.fakes import START
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+type Metric = tuple[str, str, frozenset[str]]
+"""Namespace, name, and the names of the dimensions."""
+
+STACK: Final = {"Ref": "AWS::StackName"}
+TOPIC: Final = {"Ref": "AlarmTopic"}
+# What AWS measures by itself, of all that CloudWatch lists for a function and for a queue.
+OF_AWS: Final[set[Metric]] = {
+    ("AWS/Lambda", "Duration", frozenset({"FunctionName"})),
+    ("AWS/Lambda", "Errors", frozenset({"FunctionName"})),
+    ("AWS/Lambda", "Throttles", frozenset({"FunctionName"})),
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible", frozenset({"QueueName"})),
+}
+SEARCHED: Final = re.compile(r"SEARCH\('\{(?P<schema>[^}]+)\} MetricName=\"(?P<name>\w+)\"")
+
+
+@pytest.fixture
+def emitted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], source: dict[str, Any]) -> set[Metric]:
+    """Every metric that the code can emit, in the functions' environment, to the last digit of its record."""
+    variables = source["Globals"]["Function"]["Environment"]["Variables"]
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", variables["POWERTOOLS_METRICS_NAMESPACE"])
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "a-stack")
+    backlog = Backlog(START)
+    backlog.add(Pending(PendingReason.FAILED, START - timedelta(days=2), START, 1, "why"))
+    emit_run_metrics(
+        SyncResult(
+            outcome=RunOutcome.COMMITTED,
+            connection=ConnectionName("acme"),
+            run_id=RunId("run"),
+            window=Window(START, START),
+            tally=Tally(backlog=backlog),
+            checkpoint=Checkpoint(START, 1, RunId("run")),
+            duration_ms=1,
+            requests=Requests(),
+        )
+    )
+    emit_credential_metrics(ConnectionName("acme"), 89.5)
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(record["service"] == "a-stack" and record["connection"] == "acme" for record in records)
+    return {
+        (directive["Namespace"], metric["Name"], frozenset(dimensions))
+        for record in records
+        for directive in record["_aws"]["CloudWatchMetrics"]
+        for metric in directive["Metrics"]
+        for dimensions in directive["Dimensions"]
+    }
+
+
+@pytest.fixture
+def alarms(resources: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The properties of each alarm."""
+    return {name: item["Properties"] for name, item in resources.items() if item["Type"] == "AWS::CloudWatch::Alarm"}
+
+
+@pytest.fixture
+def widgets(resources: dict[str, Any]) -> list[dict[str, Any]]:
+    """The dashboard's widgets, every reference replaced by its own name."""
+    body = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    found: list[dict[str, Any]] = json.loads(re.sub(r"\$\{([^}]+)\}", r"\1", body))["widgets"]
+    return found
+
+
+def shown(widgets: list[dict[str, Any]]) -> Iterator[Metric]:
+    """Gives what the dashboard draws."""
+    for widget in widgets:
+        for line in widget["properties"].get("metrics", []):
+            if isinstance(line[0], dict):
+                searched = SEARCHED.match(line[0]["expression"])
+                assert searched
+                namespace, *dimensions = searched["schema"].split(",")
+                yield namespace, searched["name"], frozenset(dimensions)
+            else:
+                namespace, name, *rest = line
+                texts = [part for part in rest if isinstance(part, str)]
+                yield namespace, name, frozenset(texts[::2])
+
+
+def logged(root: Path) -> set[str]:
+    """Gives every event that the code logs."""
+    return {
+        str(call.args[0].value)
+        for path in (root / "layers/common/qonto_sync").rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id in {"_log", "logger"}
+        and call.args
+        and isinstance(call.args[0], ast.Constant)
+    }
+
+
+def anchors(root: Path) -> set[str]:
+    """Gives the anchors of the runbook's headings, as they are made of their texts."""
+    headings = re.findall(r"^#+ (.+)$", (root / "docs/runbook.md").read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_every_alarm_watches_a_metric_that_is_emitted(alarms: dict[str, Any], emitted: set[Metric]) -> None:
+    """By the code or by AWS, under these very dimensions: else the alarm would never ring, or always."""
+    watched = {
+        (alarm["Namespace"], alarm["MetricName"], frozenset(item["Name"] for item in alarm["Dimensions"]))
+        for alarm in alarms.values()
+    }
+    assert watched <= emitted | OF_AWS
+
+
+def test_dashboard_draws_all_that_is_emitted(widgets: list[dict[str, Any]], emitted: set[Metric]) -> None:
+    """And nothing that is not. A metric that nobody draws would be paid for in vain."""
+    assert set(shown(widgets)) == emitted | OF_AWS
+
+
+def test_dashboard_shows_every_alarm(widgets: list[dict[str, Any]], alarms: dict[str, Any]) -> None:
+    """But those of single connections, of which there may be a thousand."""
+    (shown_alarms,) = [widget["properties"]["alarms"] for widget in widgets if widget["type"] == "alarm"]
+    assert {arn.removesuffix(".Arn") for arn in shown_alarms} == alarms.keys() - {"StalledAlarm"}
+
+
+def test_widgets_do_not_overlap(widgets: list[dict[str, Any]]) -> None:
+    """Each has a place of its own on the dashboard's 24 columns."""
+    taken = [
+        (column, row)
+        for widget in widgets
+        for column in range(widget["x"], widget["x"] + widget["width"])
+        for row in range(widget["y"], widget["y"] + widget["height"])
+    ]
+    assert len(taken) == len(set(taken))
+    assert max(column for column, _ in taken) < 24
+
+
+def test_every_alarm_sends_its_reader_to_the_runbook(alarms: dict[str, Any], root: Path) -> None:
+    """To a heading that is there, and no section on alarms is left without one."""
+    texts = [alarm["AlarmDescription"]["Fn::Sub"] for alarm in alarms.values()]
+    sections = {text.rpartition("${RunbookUrl}#")[2] for text in texts if "${RunbookUrl}#" in text}
+    runbook = (root / "docs/runbook.md").read_text()
+    assert len(texts) == sum("${RunbookUrl}#" in text for text in texts)
+    assert sections <= anchors(root)
+    part = runbook.partition("\n## Alarms\n")[2].partition("\n## ")[0]
+    assert {heading.lower().replace(" ", "-") for heading in re.findall(r"^### (.+)$", part, re.MULTILINE)} == sections
+
+
+def test_runbook_answers_the_four_questions(root: Path) -> None:
+    """Of each alarm: what it means, how to look, what to do, and how to know that it is over."""
+    part = (root / "docs/runbook.md").read_text().partition("\n## Alarms\n")[2].partition("\n## ")[0]
+    for section in part.split("\n### ")[1:]:
+        found = re.findall(r"^- \*\*(.+?)\*\*", section, re.MULTILINE)
+        assert found == ["It means", "Look", "Do", "Over"], section.splitlines()[0]
+
+
+def test_every_alarm_says_when_it_begins_and_when_it_is_over(alarms: dict[str, Any]) -> None:
+    """To the topic, and what no data mean is never left to CloudWatch."""
+    for name, alarm in alarms.items():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [TOPIC], name
+        assert alarm["TreatMissingData"] in {"breaching", "notBreaching", "ignore"}, name
+
+
+def test_silence_is_an_alarm(alarms: dict[str, Any], resources: dict[str, Any]) -> None:
+    """A connection that commits nothing for three periods, or does not run at all."""
+    stalled = alarms["StalledAlarm"]
+    assert stalled["TreatMissingData"] == "breaching"
+    assert stalled["EvaluationPeriods"] == stalled["DatapointsToAlarm"] == {"Ref": "StalledAfterHours"}
+    assert (stalled["Period"], stalled["Statistic"], stalled["Threshold"]) == (3600, "Sum", 1)
+    assert stalled["ComparisonOperator"] == "LessThanThreshold"
+    assert stalled["Dimensions"] == [{"Name": "service", "Value": STACK}, {"Name": "connection", "Value": "default"}]
+    assert resources["StalledAlarm"]["Condition"] == "HasDefaultSchedule"
+
+
+def test_three_periods_are_three_hours(source: dict[str, Any]) -> None:
+    """The defaults of the schedule and of the alarm belong together."""
+    parameters = source["Parameters"]
+    assert parameters["ScheduleExpression"]["Default"] == "rate(1 hour)"
+    assert parameters["StalledAfterHours"]["Default"] == 3
+
+
+@pytest.mark.parametrize(
+    ("alarm", "function"), [("SyncDurationAlarm", "SyncFunction"), ("RetryDurationAlarm", "RetryFunction")]
+)
+def test_duration_alarm_rings_within_the_reserve(
+    resources: dict[str, Any], alarms: dict[str, Any], alarm: str, function: str
+) -> None:
+    """A run that stops in time, as a long import does every time, is no alarm; half the reserve used up is one."""
+    timeout = resources[function]["Properties"]["Timeout"] * 1000
+    reserve = timeout - InvocationDeadline(lambda: timeout).remaining() * 1000
+    assert alarms[alarm]["Threshold"] == timeout - reserve / 2
+    assert f"timeout of {timeout // 1000} seconds" in alarms[alarm]["AlarmDescription"]["Fn::Sub"]
+    assert alarms[alarm]["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": function}}]
+
+
+def test_both_dead_letter_queues_have_an_alarm(alarms: dict[str, Any]) -> None:
+    """On the first message."""
+    for alarm, queue in (("DeadLettersAlarm", "RetryDeadLetterQueue"), ("FailedRunsAlarm", "SyncFailureQueue")):
+        assert alarms[alarm]["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}]
+        assert (alarms[alarm]["ComparisonOperator"], alarms[alarm]["Threshold"]) == ("GreaterThanThreshold", 0)
+
+
+def test_topic_takes_alarms_of_this_account_only(resources: dict[str, Any]) -> None:
+    """CloudWatch may publish for nobody else, and mail goes only where somebody said."""
+    alarms, tls = resources["AlarmTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert alarms["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert (tls["Effect"], tls["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    assert resources["AlarmMail"]["Condition"] == "HasAlarmEmail"
+
+
+def test_runbook_knows_every_event_that_is_logged(root: Path) -> None:
+    """One name per fact, each explained, and none that is logged no more."""
+    part = (root / "docs/runbook.md").read_text().partition("\n## Log events\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)) == logged(root)
+
+
+def test_saved_queries_ask_for_what_is_logged(resources: dict[str, Any], root: Path) -> None:
+    """Every event and every field that a query names is one that the code writes."""
+    queries = [item["Properties"] for item in resources.values() if item["Type"] == "AWS::Logs::QueryDefinition"]
+    code = "".join(path.read_text() for path in (root / "layers/common/qonto_sync").rglob("*.py"))
+    assert len(queries) == 4
+    for query in queries:
+        text = query["QueryString"]
+        events = re.search(r"message in \[([^\]]+)\]", text)
+        assert not events or set(re.findall(r'"(\w+)"', events[1])) <= logged(root)
+        fields = text.partition("fields ")[2].partition("|")[0]
+        for field in re.findall(r"[\w@.]+", fields):
+            last = field.rpartition(".")[2]
+            assert last.startswith("@") or last == "message" or f'"{last}"' in code, field
