@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from qonto_sync.errors import InvalidEvent
+from qonto_sync.events import parse_message, parse_sync_event
+from qonto_sync.model import ConnectionName, PendingReason, RefreshMessage, RetryMessage
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -15,10 +19,11 @@ MANUAL: Final = {
     "manual-empty": {},
     "manual-connection": {"connection": "acme"},
     "manual-dry-run": {"action": "sync", "dry_run": True},
+    "manual-unknown-key": {"connecton": "acme"},
     "scheduler-input": {"connection": "default"},
 }
 SCHEDULED: Final = {"scheduled-rule": ("aws.events", {}), "scheduler": ("aws.scheduler", "{}")}
-QUEUED: Final = ("retry-batch", "retry-malformed")
+QUEUED: Final = ("retry-batch", "retry-malformed", "retry-one", "retry-refresh")
 
 
 def event(root: Path, name: str) -> Any:
@@ -53,7 +58,7 @@ def test_scheduled_event_has_the_real_shape(root: Path, name: str, origin: tuple
 def test_queued_event_has_the_real_shape(root: Path, name: str) -> None:
     """A record carries all that Lambda passes on, with a checksum that is true, and comes from the retry queue."""
     records = event(root, name)["Records"]
-    assert len({record["messageId"] for record in records}) == len(records) == 2
+    assert len({record["messageId"] for record in records}) == len(records) > 0
     for record in records:
         assert record.keys() == {
             *("messageId", "receiptHandle", "body", "attributes", "messageAttributes", "md5OfBody"),
@@ -73,3 +78,19 @@ def test_malformed_event_has_one_good_message(root: Path) -> None:
     assert json.loads(good["body"]).keys() == {"version", "connection", "invoice_id", "reason"}
     with pytest.raises(json.JSONDecodeError):
         json.loads(broken["body"])
+
+
+def test_messages_say_what_they_are_named_after(root: Path) -> None:
+    """One invoice to archive now, whatever the ledger says of it; one interrupted refresh to finish."""
+    (one,) = event(root, "retry-one")["Records"]
+    (refresh,) = event(root, "retry-refresh")["Records"]
+    message = parse_message(one["body"])
+    assert isinstance(message, RetryMessage)
+    assert message.reason is PendingReason.WEBHOOK
+    assert parse_message(refresh["body"]) == RefreshMessage(ConnectionName("default"))
+
+
+def test_a_typing_error_is_told(root: Path) -> None:
+    """The example of a wrong event is wrong in one key, which the error names beside the right ones."""
+    with pytest.raises(InvalidEvent, match=r"'connecton'; known are .*'connection'"):
+        parse_sync_event(event(root, "manual-unknown-key"))
