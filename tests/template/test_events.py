@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -35,6 +36,17 @@ def test_every_event_is_known_here(root: Path) -> None:
     """No example is left unchecked."""
     names = {path.stem for path in (root / "events").glob("*.json")}
     assert names == {*MANUAL, *SCHEDULED, *QUEUED}
+
+
+def test_every_event_is_explained(root: Path) -> None:
+    """The README says of each what it does."""
+    readme = (root / "README.md").read_text()
+    tables = {
+        name
+        for row in re.findall(r"^\| (`[\w-]+\.json`.*?) \|", readme, re.MULTILINE)
+        for name in re.findall(r"`([\w-]+)\.json`", row)
+    }
+    assert tables == {path.stem for path in (root / "events").glob("*.json")}
 
 
 @pytest.mark.parametrize(("name", "expected"), MANUAL.items())

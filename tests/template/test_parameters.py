@@ -27,6 +27,13 @@ def test_every_parameter_has_its_place_in_the_console(source: dict[str, Any]) ->
     assert sorted(grouped) == sorted(source["Parameters"])
 
 
+def test_every_parameter_is_explained(root: Path, source: dict[str, Any]) -> None:
+    """The README's table has each of them, and none that is no more."""
+    table = (root / "README.md").read_text().partition("\n### Parameters\n")[2].partition("\nRarely")[0]
+    rows = re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
+    assert sorted(name for row in rows for name in re.findall(r"`(\w+)`", row)) == sorted(source["Parameters"])
+
+
 def test_defaults_are_those_of_qonto_in_production(source: dict[str, Any]) -> None:
     """Deploying without a single parameter synchronizes everything, every hour, from the real Qonto."""
     defaults = {name: parameter["Default"] for name, parameter in source["Parameters"].items()}
