@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tests.simulation.decisions import Kind, Point
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-FOUR_WRITERS: Final[Mapping[Point, int]] = {
+FOUR_WRITERS: Final[dict[Point, int]] = {
     Point("world", "PDFs repeat", Kind.WORLD, 1): 1,
     Point("world", "pages per slice", Kind.WORLD, 1): 1,
     Point("schedule", "hour", Kind.START, 1): 5,
