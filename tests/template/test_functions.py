@@ -74,7 +74,6 @@ def test_two_stacks_fit_in_one_account(resources: dict[str, Any]) -> None:
     names = [
         value
         for resource in resources.values()
-        if resource["Type"] != "AWS::IAM::Policy"  # named within its roles
         for key, value in resource["Properties"].items()
         if key.endswith("Name") and key in {"Name", resource["Type"].split("::")[2] + "Name", "LayerName"}
     ]
