@@ -87,7 +87,7 @@ def create_stack(
     try:
         client.create_stack(
             StackName=_STACK_NAME,
-            TemplateBody=json.dumps({**translated, "Resources": known}),
+            TemplateBody=json.dumps({**translated, "Resources": _without_nothing(known, translated, parameters)}),
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Capabilities=["CAPABILITY_IAM"],
         )
@@ -104,3 +104,31 @@ def create_stack(
         if versioning := resource["Properties"].get("VersioningConfiguration"):
             s3.put_bucket_versioning(Bucket=resources[logical_id], VersioningConfiguration=versioning)
     return resources, {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def _without_nothing(resources: Any, translated: Mapping[str, Any], parameters: Mapping[str, str]) -> Any:
+    """Leaves out of lists what a condition makes `AWS::NoValue`: moto would leave a None in its place."""
+    values = {name: parameter.get("Default") for name, parameter in translated["Parameters"].items()} | {**parameters}
+
+    def holds(condition: Any) -> bool:
+        (function, arguments), *_ = condition.items()
+        if function == "Fn::Not":
+            return not holds(arguments[0])
+        if function == "Fn::Equals":
+            one, other = (values[item["Ref"]] if isinstance(item, dict) else item for item in arguments)
+            return bool(one == other)
+        raise DeploymentError(f"{function} in a condition: say here what it means")
+
+    def cleaned(value: Any) -> Any:
+        if isinstance(value, list):
+            return [cleaned(item) for item in value if not is_nothing(item)]
+        return {key: cleaned(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+    def is_nothing(item: Any) -> bool:
+        if not isinstance(item, dict) or "Fn::If" not in item:
+            return False
+        name, then, otherwise = item["Fn::If"]
+        chosen = then if holds(translated["Conditions"][name]) else otherwise
+        return bool(chosen == {"Ref": "AWS::NoValue"})
+
+    return cleaned(resources)

@@ -130,3 +130,20 @@ def test_mistake_in_the_template_is_named(tmp_path: Path, good: str, bad: str, r
     template.write_text(TEMPLATE.read_text().replace(good, bad))
     with moto_server() as endpoint_url, pytest.raises(DeploymentError, match=reason):
         deploy(endpoint_url, parameters={}, template=template)
+
+
+@pytest.mark.parametrize(
+    ("key", "policies"),
+    [
+        ("", ["sync"]),
+        ("arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab", ["sync", "key"]),
+    ],
+    ids=["without a key", "with a key"],
+)
+def test_what_a_condition_leaves_out_is_not_deployed(key: str, policies: list[str]) -> None:
+    """Neither as a resource nor as a member of a list."""
+    with moto_server() as endpoint_url:
+        stack = deploy(endpoint_url, parameters={"KmsKeyArn": key})
+        iam = session().client("iam", endpoint_url=endpoint_url)
+        found = iam.list_role_policies(RoleName=stack.resources["SyncRole"])["PolicyNames"]
+    assert found == policies
