@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from qonto_sync.errors import InvalidEvent
-from qonto_sync.events import SyncRequest, message_body, parse_message, parse_sync_event
+from qonto_sync.events import SyncRequest, message_body, parse_message, parse_queue_event, parse_sync_event
 from qonto_sync.model import ConnectionName, InvoiceId, PendingReason, RetryMessage
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -80,3 +80,13 @@ def test_an_event_or_a_message_that_is_nested_deeply_is_invalid() -> None:
         parse_sync_event({"action": json.loads("[" * 9_000 + "]" * 9_000)})
     with pytest.raises(InvalidEvent, match="not JSON"):
         parse_message("[" * 200_000)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [None, [], {}, {"Records": 7}, {"Records": [{}]}, {"Records": [{"messageId": "m"}]}, {"source": "aws.events"}],
+)
+def test_what_is_no_batch_of_messages_is_told(event: Any) -> None:
+    """Whoever invokes the function by hand is shown an event that is one."""
+    with pytest.raises(InvalidEvent, match=r"events/retry-one\.json"):
+        parse_queue_event(event)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qonto_sync.errors import CredentialsRefused, Fatal, InvalidEvent, Retriable, SyncError
-from qonto_sync.events import message_body
+from qonto_sync.events import QueueRecord, message_body
 from qonto_sync.model import ConnectionName, InvoiceId, PendingReason, RefreshMessage, RetryMessage
 from qonto_sync.retry import RetryBatch
 from tests.fakes import CONNECTION, CountedDeadline
@@ -206,3 +206,18 @@ def test_no_message_is_begun_after_the_deadline(world: World) -> None:
     with pytest.raises(SyncError):
         batch(world, CountedDeadline(looks=0)).process(message_body(message("a")), receipt="r", receive_count=1)
     assert "r" in world.queue.postponed
+
+
+def test_the_messages_that_are_not_done_are_named(world: World) -> None:
+    """Also one that the code cannot cope with; its neighbours are handled."""
+    failed_invoice(world)
+
+    def connect(connection: ConnectionName) -> InvoiceRetry:
+        if connection == "acme":
+            raise ZeroDivisionError
+        return world.retry()
+
+    bodies = ("{", message_body(message("x", connection="acme")), message_body(message("a")))
+    records = [QueueRecord(f"m{number}", f"r{number}", 1, body) for number, body in enumerate(bodies)]
+    assert batch_of(world, connect).failed(records) == ["m0", "m1"]
+    assert world.ledger.row("a").pending is None

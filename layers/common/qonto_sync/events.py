@@ -36,6 +36,37 @@ class SyncRequest:
     dry_run: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class QueueRecord:
+    """One message as Lambda hands it over."""
+
+    message_id: str
+    receipt: str
+    receive_count: int
+    """How often it was delivered, this time included."""
+    body: str
+
+
+def parse_queue_event(event: Any) -> list[QueueRecord]:
+    """The batch of messages that an event source mapping of SQS sends.
+
+    Raises:
+        InvalidEvent: this is no such event.
+    """
+    try:
+        return [
+            QueueRecord(
+                record["messageId"],
+                record["receiptHandle"],
+                int(record["attributes"]["ApproximateReceiveCount"]),
+                record["body"],
+            )
+            for record in event["Records"]
+        ]
+    except (TypeError, KeyError, ValueError) as error:
+        raise InvalidEvent("The event is no batch of SQS messages, such as events/retry-one.json") from error
+
+
 def parse_sync_event(event: Any) -> SyncRequest:
     """Accepts a schedule's own event, or `{"connection": …, "action": "sync", "dry_run": …}`, all optional.
 

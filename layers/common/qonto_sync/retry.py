@@ -12,9 +12,10 @@ from qonto_sync.events import parse_message
 from qonto_sync.model import PendingReason, RefreshMessage, RetryMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from qonto_sync.archiving import InvoiceArchiver
+    from qonto_sync.events import QueueRecord
     from qonto_sync.model import ConnectionName
     from qonto_sync.ports import Clock, Deadline, Ledger, RetryQueue
 
@@ -68,6 +69,20 @@ class RetryBatch:
         self._deadline = deadline
         self._random = random
         self._stopped: dict[ConnectionName, Fatal] = {}
+
+    def failed(self, records: Iterable[QueueRecord]) -> list[str]:
+        """Handles the messages one by one, and gives the ids of those that are not done."""
+        return [record.message_id for record in records if not self._is_done(record)]
+
+    def _is_done(self, record: QueueRecord) -> bool:
+        try:
+            self.process(record.body, receipt=record.receipt, receive_count=record.receive_count)
+        except SyncError:
+            return False
+        except Exception:  # noqa: BLE001 - none of its neighbours may suffer, whatever it is
+            _log.exception("message_unexpected_error")
+            return False
+        return True
 
     def process(self, body: str, *, receipt: str, receive_count: int) -> None:
         """Handles one message, which is done when this returns.
