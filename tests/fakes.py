@@ -245,11 +245,13 @@ def _stored(key: str, found: FakeObject) -> StoredObject:
 
 @dataclass
 class InMemoryLedger:
-    """`ports.Ledger`. `before_write` is called before each write."""
+    """`ports.Ledger`. `before_write` is called before each write; insertions fail with `fail_insert`."""
 
     saved: dict[tuple[ConnectionName, InvoiceId], LedgerRow] = field(default_factory=dict)
     before_write: Callable[[LedgerRow], None] = lambda _: None
     reads: int = 0
+    inserted: list[Sequence[LedgerRow]] = field(default_factory=list)
+    fail_insert: Exception | None = None
 
     def rows(self, connection: ConnectionName, invoice_ids: Sequence[InvoiceId]) -> Mapping[InvoiceId, LedgerRow]:
         self.reads += 1
@@ -262,6 +264,14 @@ class InMemoryLedger:
             raise RowChanged("another writer changed the ledger row")
         self.saved[key] = replace(row, version=row.version + 1)
         return self.saved[key]
+
+    def insert(self, rows: Sequence[LedgerRow]) -> list[LedgerRow]:
+        if self.fail_insert:
+            raise self.fail_insert
+        self.inserted.append(rows)
+        if any((row.connection, row.invoice_id) in self.saved for row in rows):
+            raise RowChanged("another writer was at one of these ledger rows")
+        return [self.write(row) for row in rows]
 
     def pending(self, connection: ConnectionName) -> Iterator[tuple[InvoiceId, Pending]]:
         pending = [

@@ -108,6 +108,23 @@ def test_a_writer_who_read_an_older_version_fails(ledger: Ledger) -> None:
     assert ledger.rows(CONNECTION, [A])[A] == second
 
 
+def test_new_rows_are_inserted_together(ledger: Ledger) -> None:
+    """Each is at its first version then, and can be replaced like any other."""
+    rows = ledger.insert([LedgerRow(CONNECTION, InvoiceId(f"i{number}"), status="paid") for number in range(100)])
+    assert {row.version for row in rows} == {1}
+    found = ledger.rows(CONNECTION, [row.invoice_id for row in rows])
+    assert found == {row.invoice_id: row for row in rows}
+    assert ledger.write(replace(rows[7], status="canceled")).version == 2
+
+
+def test_one_row_that_is_there_keeps_the_others_out(ledger: Ledger) -> None:
+    """Nothing is overwritten, and nothing is written by half."""
+    there = ledger.write(FULL)
+    with pytest.raises(RowChanged):
+        ledger.insert([LedgerRow(CONNECTION, InvoiceId("new")), replace(FULL, status="lost")])
+    assert ledger.rows(CONNECTION, [A, InvoiceId("new")]) == {A: there}
+
+
 def test_a_row_that_does_not_exist_cannot_be_replaced(ledger: Ledger) -> None:
     """A version that nobody wrote."""
     with pytest.raises(RowChanged):

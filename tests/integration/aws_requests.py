@@ -91,6 +91,11 @@ _ASKED: Final[Mapping[str, Mapping[str, Asked]]] = {
             _items("dynamodb:BatchGetItem", table, some["Keys"]) for table, some in parameters["RequestItems"].items()
         ],
         "PutItem": lambda parameters: [_items("dynamodb:PutItem", parameters["TableName"], [parameters["Item"]])],
+        # A transaction is as allowed as each of its parts.
+        "TransactWriteItems": lambda parameters: [
+            _items("dynamodb:PutItem", item["Put"]["TableName"], [item["Put"]["Item"]])
+            for item in parameters["TransactItems"]
+        ],
         "UpdateItem": lambda parameters: [_items("dynamodb:UpdateItem", parameters["TableName"], [parameters["Key"]])],
         "Query": _query,
     },

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from tests.simulation.faults import client_error
 
 if TYPE_CHECKING:
@@ -44,6 +46,17 @@ class MemoryDynamoDb:
         """Replaces the whole item."""
         before = self._checked(Item["pk"]["S"], condition)
         return self._write(before, Item)
+
+    def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        """Conditional puts only: all or none."""
+        puts = [item["Put"] for item in TransactItems]
+        try:
+            before = [self._checked(put["Item"]["pk"]["S"], put) for put in puts]
+        except ClientError as error:
+            raise client_error("TransactionCanceledException", 400) from error
+        for put, there in zip(puts, before, strict=True):
+            self._write(there, put["Item"])
+        return {}
 
     def update_item(self, *, Key: Item, UpdateExpression: str, **condition: Any) -> dict[str, Any]:  # noqa: N803
         """`SET name = :value, ...` only."""

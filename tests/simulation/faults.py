@@ -91,6 +91,8 @@ OF_CALLS: Mapping[str, tuple[Fault, ...]] = {
     "dynamodb.get_item": (_THROTTLED_TABLE, _BROKEN_TABLE, UNREACHABLE),
     "dynamodb.batch_get_item": (_THROTTLED_TABLE, UNREACHABLE, Fault("is answered in part", _half_read)),
     "dynamodb.put_item": (_THROTTLED_TABLE, _BROKEN_TABLE, UNREACHABLE, UNHEARD, REPEATED),
+    # Repeated, it is known by its token in the real one; here it is refused, which asks more of its caller.
+    "dynamodb.transact_write_items": (_THROTTLED_TABLE, _BROKEN_TABLE, UNREACHABLE, UNHEARD, REPEATED),
     "dynamodb.update_item": (_THROTTLED_TABLE, _BROKEN_TABLE, UNREACHABLE, UNHEARD, REPEATED),
     "dynamodb.query": (_THROTTLED_TABLE, UNREACHABLE),
     "sqs.send_message_batch": (

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from qonto_sync import schedule, sync, window
+from qonto_sync import schedule, slice_archiving, sync, window
 from qonto_sync.adapters import dynamodb_state, s3_archive
 from qonto_sync.archiving import InvoiceArchiver
 from qonto_sync.fencing import FencedObjects
@@ -111,16 +111,11 @@ def _changed_when_created(*known: Any, listed_until: datetime | None = None) -> 
     return replace(invoice, changed_at=invoice.created_at or invoice.changed_at)
 
 
-_finish = FencedObjects.finish
-
-
-def _finish_for_all(objects: FencedObjects, row: LedgerRow) -> LedgerRow:
-    objects._others = None
-    return _finish(objects, row)
+def _as_if_inserted(_archiver: slice_archiving.SliceArchiver, steps: Any) -> list[Any]:
+    return [step._replace(outcome=replace(step.outcome, row=replace(step.outcome.row, version=1))) for step in steps]
 
 
 FRESH_END = "the fresh end of a window is not read apart"
-TAKEN_BACK = "an announcement is taken back by another writer"
 
 MUTATIONS: Mapping[str, Mutation] = {
     "pages are read front to back": Mutation(Reading, "pages", _front_to_back),
@@ -130,7 +125,6 @@ MUTATIONS: Mapping[str, Mutation] = {
     "a writer does not announce that it replaces an object": Mutation(
         FencedObjects, "_announce", lambda _objects: None
     ),
-    TAKEN_BACK: Mutation(FencedObjects, "finish", _finish_for_all),
     "the ledger is believed although a writer announced itself": Mutation(
         FencedObjects, "holds", lambda _objects, _stored: True
     ),
@@ -140,6 +134,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     "an invoice that does not tell its changes counts as old": Mutation(
         Invoice, "of", staticmethod(_changed_when_created)
     ),
+    "rows of new invoices are taken for inserted": Mutation(slice_archiving.SliceArchiver, "_insert", _as_if_inserted),
     "failures are not recorded before the commit": Mutation(InvoiceArchiver, "_record", _unrecorded),
     "an own commit is taken for another run's": Mutation(dynamodb_state, "_checkpoint", _by_someone_else),
     "what is overdue is not woken": Mutation(sync.SyncRun, "_look_over_backlog", lambda _run: None),

@@ -24,6 +24,7 @@ _EFFECTS = frozenset(
         "s3.put_object",
         "s3.complete_multipart_upload",
         "dynamodb.put_item",
+        "dynamodb.transact_write_items",
         "dynamodb.update_item",
         "sqs.send_message_batch",
         "sqs.change_message_visibility",

@@ -168,6 +168,20 @@ def test_dynamodb_updates_on_conditions(table: Any) -> None:
     assert "Item" not in client.get_item(TableName=name, Key={"pk": {"S": "d"}}, ConsistentRead=True)
 
 
+def test_dynamodb_inserts_all_or_none(table: Any) -> None:
+    """One item that is there keeps all the others out."""
+    client, name = table
+
+    def insert(*keys: str) -> dict[str, Any]:
+        puts = [{"Put": {"TableName": name, "Item": _item(pk, 1), **ABSENT}} for pk in keys]
+        return {"TransactItems": puts}
+
+    client.transact_write_items(**insert("a", "b"))
+    assert _code_of(client.transact_write_items, **insert("c", "b")) == "TransactionCanceledException"
+    answer = client.batch_get_item(RequestItems={name: {"Keys": [{"pk": {"S": pk}} for pk in "abc"]}})
+    assert sorted(found["pk"]["S"] for found in answer["Responses"][name]) == ["a", "b"]
+
+
 def test_dynamodb_reads_many(table: Any) -> None:
     """Those that exist, in any order."""
     client, name = table

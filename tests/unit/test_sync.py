@@ -15,6 +15,7 @@ from qonto_sync.errors import (
     IncompleteRead,
     InvalidSettings,
     Retriable,
+    RowChanged,
 )
 from qonto_sync.model import Checkpoint, Invoice, PendingReason, RetryMessage, RunId
 from qonto_sync.result import RunOutcome
@@ -469,3 +470,36 @@ def test_a_dry_run_counts_what_is_pending_and_wakes_nothing(world: World) -> Non
     assert tally.backlog.by_reason == {PendingReason.FAILED: 1}
     assert tally.woken == 0
     assert not world.queue.sent
+
+
+def test_rows_of_new_invoices_are_inserted_a_hundred_at_once(world: World) -> None:
+    """None is written alone, and each is at its first version."""
+    ids = put(world, 230)
+    world.clock.advance(minutes=10)
+    world.policy = replace(world.policy, pages_per_slice=1_000)
+    world.sync()
+    assert [len(rows) for rows in world.ledger.inserted] == [100, 100, 30]
+    assert {world.ledger.row(id_).version for id_ in ids} == {1}
+
+
+@pytest.mark.parametrize("error", [RowChanged("another"), Retriable("no answer")], ids=["another writer", "no answer"])
+def test_rows_that_cannot_be_inserted_are_written_one_by_one(world: World, error: Exception) -> None:
+    """Somebody else has archived one of them, or the answer was lost: all are archived, and counted once."""
+    ids = put(world, 5)
+    world.ledger.fail_insert = error
+    tally = world.sync().tally
+    assert (tally.listed, tally.pending, tally.slices_committed) == (5, 0, 1)
+    assert all(world.archived(id_) == world.source(id_) for id_ in ids)
+    assert all(world.ledger.row(id_).file for id_ in ids)
+
+
+def test_what_is_archived_at_the_deadline_is_in_the_ledger(world: World) -> None:
+    """So that the next run passes it over."""
+    put(world, 30)
+    world.clock.advance(minutes=10)
+    world.deadline = CountedDeadline(looks=12)
+    result = world.run().execute()
+    assert result.outcome is RunOutcome.PARTIAL
+    assert world.ledger.saved
+    documents = [key for key in world.archive.versions if key.endswith("invoice.json")]
+    assert len(world.ledger.saved) == len(documents) == result.tally.archived

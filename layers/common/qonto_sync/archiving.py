@@ -8,6 +8,7 @@ again is harmless. What keeps several writers apart is in `fencing`.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from qonto_sync.ports import Archive, AttachmentFiles, Clock, InvoiceSource, Ledger
 
 _log = logging.getLogger(__name__)
+
+_UNEXPECTED = (ValueError, TypeError, LookupError, ArithmeticError)
+"""One invoice that the code cannot cope with must not hold up all the others."""
 
 _ATTEMPTS = 3
 """How often an invoice is read again because another writer was faster, before it is left for later."""
@@ -64,6 +68,16 @@ class InvoiceArchiver:
             raise outcome.failure
         return outcome
 
+    def archive_new(self, invoice: Invoice) -> Outcome:
+        """Like `archive` for an invoice that the ledger has no row for, but leaves the row to be inserted.
+
+        The row of the outcome has version 0 then. After any disturbance it is written already, as by `archive`.
+        """
+        objects = FencedObjects(self._objects, _Unwritten(), self._clock)
+        with suppress(Conflict, ItemError, *_UNEXPECTED):
+            return _logged(self._archive_once(invoice, None, objects))
+        return self.archive(invoice, None)
+
     def refresh(self, invoice_id: InvoiceId) -> Outcome:
         """Like `archive`, with the invoice as it is at the source now; one that is gone is marked so."""
         return self._guarded(invoice_id, None, lambda: self._archive(invoice_id, None))
@@ -73,8 +87,7 @@ class InvoiceArchiver:
             outcome = attempt()
         except ItemError as error:
             failure = error
-        except (ValueError, TypeError, LookupError, ArithmeticError) as error:
-            # One invoice that the code cannot cope with must not hold up all the others.
+        except _UNEXPECTED as error:
             _log.exception("invoice_unexpected_error", extra={"invoice_id": invoice_id})
             failure = Retriable(f"unexpected {type(error).__name__}")
         else:
@@ -207,6 +220,13 @@ class InvoiceArchiver:
             except Conflict:
                 continue
         raise failure
+
+
+class _Unwritten:
+    """Stands for the ledger of an invoice without a row: where nothing is replaced, it is written once, in the end."""
+
+    def write(self, row: LedgerRow) -> LedgerRow:
+        return row
 
 
 def _logged(outcome: Outcome) -> Outcome:

@@ -35,6 +35,11 @@ class Tasks[T](AbstractContextManager["Tasks[T]"]):
         self._open.add(future)
         future.add_done_callback(self._done.put)
 
+    def drain(self) -> None:
+        """Waits until nothing is open: neither what was submitted nor what `take` has submitted meanwhile."""
+        while self._open:
+            self._take(self._next_done().result())
+
     @override
     def __exit__(
         self,
@@ -43,8 +48,8 @@ class Tasks[T](AbstractContextManager["Tasks[T]"]):
         traceback: TracebackType | None,
     ) -> None:
         try:
-            while exc is None and self._open:
-                self._take(self._next_done().result())
+            if exc is None:
+                self.drain()
         finally:
             for future in tuple(self._open):
                 future.cancel()

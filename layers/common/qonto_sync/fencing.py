@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from qonto_sync.model import LedgerRow, Revision, StoredObject
-    from qonto_sync.ports import Archive, Clock, Ledger
+    from qonto_sync.ports import Archive, Clock, RowWriter
 
 LONGEST_LIFE = timedelta(minutes=15)
 """The longest that a Lambda function may run: a writer that announced itself earlier is dead."""
@@ -37,7 +37,7 @@ LONGEST_LIFE = timedelta(minutes=15)
 class FencedObjects:
     """What one writer knows of the objects of an invoice, over all its attempts."""
 
-    def __init__(self, archive: Archive, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, archive: Archive, ledger: RowWriter, clock: Clock) -> None:
         self._archive = archive
         self._ledger = ledger
         self._clock = clock

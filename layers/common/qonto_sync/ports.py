@@ -110,17 +110,27 @@ class Archive(Protocol):
         """What is there now."""
 
 
-class Ledger(Protocol):
-    """One row per invoice."""
-
-    def rows(self, connection: ConnectionName, invoice_ids: Sequence[InvoiceId]) -> Mapping[InvoiceId, LedgerRow]:
-        """The rows that exist, read consistently."""
+class RowWriter(Protocol):
+    """Writes a row of the ledger."""
 
     def write(self, row: LedgerRow) -> LedgerRow:
         """Writes the row over the version that it was made from, and returns it with its new version.
 
         Raises `RowChanged` when another writer was faster; a write of ours that succeeded and lost its answer
         is a success.
+        """
+
+
+class Ledger(RowWriter, Protocol):
+    """One row per invoice."""
+
+    def rows(self, connection: ConnectionName, invoice_ids: Sequence[InvoiceId]) -> Mapping[InvoiceId, LedgerRow]:
+        """The rows that exist, read consistently."""
+
+    def insert(self, rows: Sequence[LedgerRow]) -> list[LedgerRow]:
+        """Writes up to a hundred rows of invoices that have none yet, all or none, and returns them as written.
+
+        Raises `RowChanged` when one of them has a row by now, or is being written by somebody else.
         """
 
     def pending(self, connection: ConnectionName) -> Iterator[tuple[InvoiceId, Pending]]:

@@ -65,7 +65,7 @@ class Settings:
             overlap=timedelta(seconds=read.number("OVERLAP_SECONDS", default=600, least=1, most=86_400)),
             lag=timedelta(seconds=read.number("LAG_SECONDS", default=60, least=10, most=3_600)),
             pages_per_slice=read.number("PAGES_PER_SLICE", default=20, least=1, most=1_000),
-            workers=read.number("WORKERS", default=16, least=1, most=64),
+            workers=read.number("WORKERS", default=24, least=1, most=64),
             max_file_bytes=read.number("MAX_FILE_BYTES", default=100_000_000, least=1, most=5_000_000_000),
             requests_per_10_seconds=read.number("REQUESTS_PER_10_SECONDS", default=1_000, least=1, most=1_000_000),
             requests_per_10_minutes=read.number("REQUESTS_PER_10_MINUTES", default=10_000, least=1, most=1_000_000),

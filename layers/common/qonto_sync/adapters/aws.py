@@ -24,6 +24,9 @@ _MISSING = frozenset(
     }
 )
 
+IS_NEW = "attribute_not_exists(pk)"
+"""DynamoDB's condition that there is no such item yet."""
+
 
 def client_config(workers: int) -> Config:
     """Bounded waits, a few retries by the SDK, and a connection per worker."""
@@ -55,7 +58,7 @@ def item_in_the_way(error: ClientError) -> Mapping[str, Any] | None:
 def if_version_is(version: int) -> Any:
     """DynamoDB's condition that the item still has the version that was read; 0: that there is none yet."""
     if version == 0:
-        return {"ConditionExpression": "attribute_not_exists(pk)"}
+        return {"ConditionExpression": IS_NEW}
     return {
         "ConditionExpression": "#version = :read_version",
         "ExpressionAttributeNames": {"#version": "version"},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from qonto_sync.adapters.aws import if_version_is, item_in_the_way, translated
+from qonto_sync.adapters.aws import IS_NEW, error_code, if_version_is, item_in_the_way, translated
 from qonto_sync.adapters.ledger_items import from_item, to_item
 from qonto_sync.errors import Retriable, RowChanged, Superseded
 from qonto_sync.keys import checkpoint_key, ledger_key
@@ -116,14 +116,7 @@ class DynamoDbLedger:
 
     def write(self, row: LedgerRow) -> LedgerRow:
         """See `ports.Ledger`."""
-        written = replace(row, version=row.version + 1)
-        # A name for this very write, so that its own echo can be told from another writer's.
-        write_id = uuid.uuid4().hex
-        item = {
-            **to_item(written),
-            "write_id": {"S": write_id},
-            "written_at": {"S": to_text(self._clock.now())},
-        }
+        written, item = self._next_version(row)
         with translated(f"table {self._table}"):
             try:
                 self._client.put_item(
@@ -134,9 +127,32 @@ class DynamoDbLedger:
                 )
             except ClientError as error:
                 found = item_in_the_way(error)
-                if found is None or found.get("write_id", {}).get("S") != write_id:
+                if found is None or found.get("write_id") != item["write_id"]:
                     raise RowChanged("another writer changed the ledger row") from error
         return written
+
+    def insert(self, rows: Sequence[LedgerRow]) -> list[LedgerRow]:
+        """See `ports.Ledger`. One transaction; a repetition by the SDK is known by its token."""
+        versions = [self._next_version(row) for row in rows]
+        with translated(f"table {self._table}"):
+            try:
+                self._client.transact_write_items(
+                    TransactItems=[
+                        {"Put": {"TableName": self._table, "Item": item, "ConditionExpression": IS_NEW}}
+                        for _, item in versions
+                    ]
+                )
+            except ClientError as error:
+                if error_code(error) != "TransactionCanceledException":
+                    raise
+                raise RowChanged("another writer was at one of these ledger rows") from error
+        return [written for written, _ in versions]
+
+    def _next_version(self, row: LedgerRow) -> tuple[LedgerRow, dict[str, Any]]:
+        written = replace(row, version=row.version + 1)
+        # A name for this very write, so that its own echo can be told from another writer's.
+        name = {"write_id": {"S": uuid.uuid4().hex}, "written_at": {"S": to_text(self._clock.now())}}
+        return written, {**to_item(written), **name}
 
     def pending(self, connection: ConnectionName) -> Iterator[tuple[InvoiceId, Pending]]:
         """See `ports.Ledger`. Read from the index page by page, as far as the caller goes."""
