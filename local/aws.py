@@ -6,10 +6,12 @@ import json
 import logging
 import socket
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 import urllib3
+from moto.dynamodb.responses import DynamoHandler
 from moto.server import ThreadedMotoServer
 
 if TYPE_CHECKING:
@@ -27,10 +29,23 @@ def session() -> boto3.Session:
     return boto3.Session(aws_access_key_id=ACCESS_KEY, aws_secret_access_key=ACCESS_KEY, region_name=REGION)
 
 
-def put_secret(endpoint_url: str, name: str, value: Mapping[str, str]) -> None:
+def put_secret(endpoint_url: str, name: str, value: Mapping[str, object]) -> None:
     """Stores a connection's credentials, as the user does after deploying."""
     client = session().client("secretsmanager", endpoint_url=endpoint_url)
     client.create_secret(Name=name, SecretString=json.dumps(dict(value)))
+
+
+# For a transaction moto copies the table, which fails if another request changes it meanwhile.
+_TABLES: Final = Lock()
+_call_action: Final = DynamoHandler.call_action
+
+
+def _one_after_another(handler: DynamoHandler) -> Any:
+    with _TABLES:
+        return _call_action(handler)
+
+
+DynamoHandler.call_action = _one_after_another  # type: ignore[method-assign]
 
 
 @contextmanager

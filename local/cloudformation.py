@@ -27,6 +27,8 @@ _CODE_PROPERTY: Final = {
 
 # What moto's CloudFormation would pass over with a warning. A type that is new to it still warns.
 _UNKNOWN_TO_MOTO: Final = {
+    "AWS::ApiGatewayV2::Api",
+    "AWS::ApiGatewayV2::Stage",
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
     "AWS::Lambda::EventInvokeConfig",
@@ -84,10 +86,17 @@ def create_stack(
     s3.put_object(Bucket=_ARTIFACT["Bucket"], Key=_ARTIFACT["Key"])
     client = session().client("cloudformation", endpoint_url=endpoint_url)
     known = {key: item for key, item in translated["Resources"].items() if item["Type"] not in _UNKNOWN_TO_MOTO}
+    # Whoever refers to one of the others gets its logical id.
+    others = {key: {"Type": "String", "Default": key} for key in translated["Resources"].keys() - known.keys()}
+    template = {
+        **translated,
+        "Resources": _without_nothing(known, translated, parameters),
+        "Parameters": {**translated["Parameters"], **others},
+    }
     try:
         client.create_stack(
             StackName=_STACK_NAME,
-            TemplateBody=json.dumps({**translated, "Resources": _without_nothing(known, translated, parameters)}),
+            TemplateBody=json.dumps(template),
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Capabilities=["CAPABILITY_IAM"],
         )

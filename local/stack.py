@@ -105,6 +105,8 @@ def _functions(
     client = session().client("lambda", endpoint_url=endpoint_url)
     functions = {}
     for logical_id, folder in folders.items():
+        if logical_id not in resources:
+            continue  # its condition does not hold
         deployed = client.get_function_configuration(FunctionName=resources[logical_id])
         # moto does not keep the logging configuration.
         group = translated["Resources"][logical_id]["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]

@@ -331,6 +331,24 @@ class InMemoryQueue:
         self.postponed[receipt] = seconds
 
 
+@dataclass
+class InMemorySigningSecrets:
+    """`ports.SigningSecrets`: what was read once is kept until it is asked for `fresh`. `broken`: out of reach."""
+
+    stored: dict[ConnectionName, list[str]] = field(default_factory=dict)
+    broken: bool = False
+    reads: int = 0
+    _known: dict[ConnectionName, list[str]] = field(default_factory=dict)
+
+    def read(self, connection: ConnectionName, *, fresh: bool = False) -> Sequence[str]:
+        if self.broken:
+            raise Retriable("no secret can be read now")
+        self.reads += 1
+        if fresh or connection not in self._known:
+            self._known[connection] = self.stored.get(connection, [])
+        return self._known[connection]
+
+
 def _at(text: str) -> datetime:
     instant = from_text(text)
     assert instant is not None

@@ -58,6 +58,7 @@ def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
 def test_functions_are_their_handler(build: Build) -> None:
     """A function's package holds its own code; everything else is the layer's."""
     assert modules(build.function("SyncFunction")) == modules(ROOT / "functions" / "sync") == {"app.py"}
+    assert modules(build.function("WebhookFunction")) == modules(ROOT / "functions" / "webhook") == {"app.py"}
     assert modules(build.function("RetryFunction")) == modules(ROOT / "functions" / "retry") == {"app.py"}
 
 
@@ -117,7 +118,7 @@ def test_every_module_is_compiled(build: Build) -> None:
         assert marshal.loads(content[16:]).co_filename == f"/opt/python/{source.relative_to(build.layer())}"  # noqa: S302 - our own
 
 
-@pytest.mark.parametrize("function", ["SyncFunction", "RetryFunction"])
+@pytest.mark.parametrize("function", ["SyncFunction", "RetryFunction", "WebhookFunction"])
 def test_cold_start_compiles_the_handler_only(build: Build, tmp_path: Path, function: str) -> None:
     """Unpacked with other times, in a place that is not written to, all of the layer's modules load as bytecode."""
     layer = shutil.copytree(build.layer(), tmp_path / "python", copy_function=shutil.copyfile)

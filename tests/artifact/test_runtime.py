@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,6 +16,7 @@ from local.lambda_service import FunctionError
 from local.qonto_simulator import Simulator, World
 from local.stack import deploy
 from tests.artifact.emulator import Build
+from tests.webhooks import DATA, SIGNING_SECRET, webhook_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,9 +64,11 @@ def stack(simulator: Simulator) -> Iterator[Stack]:
         "QontoApiUrl": simulator.api_url,
         "QontoTokenUrl": simulator.token_url,
         "AttachmentHosts": simulator.files_origin,
+        "WebhookEnabled": "true",
     }
     with moto_server() as endpoint_url:
-        put_secret(endpoint_url, "qonto/default", {"login": simulator.login, "secret_key": simulator.secret_key})
+        key = {"login": simulator.login, "secret_key": simulator.secret_key, "webhook_secrets": [SIGNING_SECRET]}
+        put_secret(endpoint_url, "qonto/default", key)
         yield deploy(endpoint_url, parameters=parameters)
 
 
@@ -146,3 +150,23 @@ def test_retry_function_works_off_the_queue(emulate: Emulate, stack: Stack, simu
     with emulate(mapping.function) as retry:
         (delivery,) = EventSourceMapping(mapping, stack.endpoint_url, retry.invoke).drain()
     assert (delivery.received, delivery.deleted, delivery.error) == (2, 1, None)
+
+
+def test_webhook_function_queues_what_is_signed(emulate: Emulate, stack: Stack) -> None:
+    """The built webhook function answers, and sends a signed invoice to the retry queue; of a forged one, nothing."""
+    # The first answer is not measured: moto and a busy machine may take their time.
+    environment = {"WEBHOOK_CALL_MILLISECONDS": "20000", "WEBHOOK_DELAY_SECONDS": "0"}
+    function = stack.functions["WebhookFunction"]
+    with emulate(replace(function, environment={**function.environment, **environment})) as webhook:
+        answers = [webhook.invoke(event)["statusCode"] for event in (webhook_event(), webhook_event(secret="another"))]
+        assert webhook.invoke(json.loads((EVENTS / "webhook-base64.json").read_text()))["statusCode"] == 401
+    assert answers == [202, 401]
+    sqs = session().client("sqs", endpoint_url=stack.endpoint_url)
+    queue = stack.queues["RetryQueue"]
+    (message,) = sqs.receive_message(QueueUrl=queue.url, MaxNumberOfMessages=10)["Messages"]
+    assert json.loads(message["Body"]) == {
+        "version": 1,
+        "connection": "default",
+        "invoice_id": DATA["id"],
+        "reason": "webhook",
+    }

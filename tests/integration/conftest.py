@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,14 @@ class Deployment:
     def sync(self, event: Any = None) -> dict[str, Any]:
         """Invokes SyncFunction."""
         return dict(self.environment.invoke({} if event is None else event))
+
+    def webhook(self, event: Any, **variables: str) -> int:
+        """Invokes WebhookFunction, with other settings if they are given, and gives the status it answers with."""
+        function = self.stack.functions["WebhookFunction"]
+        # moto may take its time on a busy machine.
+        variables = {"WEBHOOK_CALL_MILLISECONDS": "20000", **variables}
+        environment = ExecutionEnvironment(replace(function, environment={**function.environment, **variables}))
+        return int(environment.invoke(event)["statusCode"])
 
     def drain(self, seconds: float = 0) -> list[Delivery]:
         """Lets RetryFunction work off the queue, with so much patience for what is delayed."""
@@ -103,7 +111,7 @@ def deployed(aws_calls: list[Call]) -> Iterator[Callable[..., Deployment]]:
             invoices: int = 0,
             activity: int = 0,
             plain_files: bool = False,
-            secret: dict[str, str] | None = None,
+            secret: dict[str, object] | None = None,
             parameters: dict[str, str] | None = None,
             **simulator: Any,
         ) -> Deployment:
@@ -125,7 +133,7 @@ def deployed(aws_calls: list[Call]) -> Iterator[Callable[..., Deployment]]:
             }
             stack = deploy(endpoint_url, parameters=values)
             stacks.append(stack)
-            key = {"login": running.login, "secret_key": running.secret_key}
+            key: dict[str, object] = {"login": running.login, "secret_key": running.secret_key}
             put_secret(endpoint_url, "qonto/default", key if secret is None else secret)
             return Deployment(stack, world, running, traveller)
 

@@ -110,6 +110,8 @@ def _of_lambda(stack: Stack, logical_id: str) -> list[Request]:
         "SyncFunction": [Request("sqs:SendMessage", stack.queues["SyncFailureQueue"].arn)],
         # The event source mapping
         "RetryFunction": [Request(action, stack.queues["RetryQueue"].arn) for action in _POLLING],
+        # API Gateway calls it by a permission of the function.
+        "WebhookFunction": [],
     }
     return [
         *own[logical_id],

@@ -6,7 +6,7 @@ That they allow enough, every other test of this folder holds as well, by its fi
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from moto.s3 import models as moto_s3
@@ -15,6 +15,7 @@ from local.lambda_service import FunctionError
 from local.qonto_simulator import FaultKind
 from qonto_sync.adapters import s3_archive
 from tests.integration.permissions import left_over, refused_to_lambda
+from tests.webhooks import SIGNING_SECRET, webhook_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from tests.integration.conftest import Deployment
 
     type Deployed = Callable[..., Deployment]
+
+WEBHOOKS: Final = {"WebhookEnabled": "true"}
 
 
 def change_behind_its_back(deployment: Deployment) -> None:
@@ -37,18 +40,21 @@ def change_behind_its_back(deployment: Deployment) -> None:
 
 def test_lambda_may_do_its_part(deployed: Deployed) -> None:
     """It polls, reports failed runs, and writes logs and traces as the function."""
-    assert refused_to_lambda(deployed().stack) == []
+    assert refused_to_lambda(deployed(parameters=WEBHOOKS).stack) == []
 
 
 @pytest.mark.slow
 def test_no_permission_is_left_over(deployed: Deployed, aws_calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without any one of them something that both functions do in a few bad hours, or Lambda for them, is refused."""
+    """Without any one of them something that the functions do in a few bad hours, or Lambda for them, is refused."""
     # Small files go part by part; S3, and moto, take small parts only at the end.
     monkeypatch.setattr(s3_archive, "PART_BYTES", 100)
     monkeypatch.setattr(moto_s3, "S3_UPLOAD_PART_MIN_SIZE", 1)
-    deployment = deployed(invoices=3, activity=0, plain_files=True)
+    deployment = deployed(invoices=3, activity=0, plain_files=True, parameters=WEBHOOKS)
     client, faults = deployment.simulator.oauth_client, deployment.simulator.faults
-    fields = {name: getattr(client, name) for name in ("client_id", "client_secret", "refresh_token")}
+    fields: dict[str, object] = {
+        name: getattr(client, name) for name in ("client_id", "client_secret", "refresh_token")
+    }
+    fields["webhook_secrets"] = [SIGNING_SECRET]
     deployment.client("secretsmanager").put_secret_value(SecretId="qonto/default", SecretString=json.dumps(fields))
 
     # Uploads break off, and so do their first retries.
@@ -71,5 +77,8 @@ def test_no_permission_is_left_over(deployed: Deployed, aws_calls: list[Call], m
     deployment.pass_time(120)
     deployment.sync()
     assert deployment.compare().different == ()
+
+    # The new tokens were stored beside what signs webhooks.
+    assert deployment.webhook(webhook_event()) == 202
 
     assert not (found := left_over(deployment.stack, aws_calls)), "\n".join(found)

@@ -12,8 +12,9 @@ import pytest
 
 from qonto_sync.clock import InvocationDeadline
 from qonto_sync.model import Checkpoint, ConnectionName, Pending, PendingReason, RunId
-from qonto_sync.observability import emit_credential_metrics, emit_run_metrics
+from qonto_sync.observability import emit_credential_metrics, emit_run_metrics, emit_webhook_metrics
 from qonto_sync.result import Backlog, Requests, RunOutcome, SyncResult, Tally
+from qonto_sync.webhook import Outcome, Receipt
 from qonto_sync.window import Window
 from tests.fakes import START
 
@@ -26,11 +27,14 @@ type Metric = tuple[str, str, frozenset[str]]
 
 STACK: Final = {"Ref": "AWS::StackName"}
 TOPIC: Final = {"Ref": "AlarmTopic"}
-# What AWS measures by itself, of all that CloudWatch lists for a function and for a queue.
+# What AWS measures by itself, of all that CloudWatch lists for a function, an HTTP API and a queue.
 OF_AWS: Final[set[Metric]] = {
     ("AWS/Lambda", "Duration", frozenset({"FunctionName"})),
     ("AWS/Lambda", "Errors", frozenset({"FunctionName"})),
     ("AWS/Lambda", "Throttles", frozenset({"FunctionName"})),
+    ("AWS/ApiGateway", "4xx", frozenset({"ApiId"})),
+    ("AWS/ApiGateway", "5xx", frozenset({"ApiId"})),
+    ("AWS/ApiGateway", "Latency", frozenset({"ApiId"})),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible", frozenset({"QueueName"})),
 }
 SEARCHED: Final = re.compile(r"SEARCH\('\{(?P<schema>[^}]+)\} MetricName=\"(?P<name>\w+)\"")
@@ -57,6 +61,8 @@ def emitted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
         )
     )
     emit_credential_metrics(ConnectionName("acme"), 89.5)
+    for outcome in Outcome:
+        emit_webhook_metrics(Receipt(outcome, ConnectionName("acme")))
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert all(record["service"] == "a-stack" and record["connection"] == "acme" for record in records)
     return {
@@ -76,8 +82,12 @@ def alarms(resources: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def widgets(resources: dict[str, Any]) -> list[dict[str, Any]]:
-    """The dashboard's widgets, every reference replaced by its own name."""
-    body = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    """The dashboard's widgets, those for webhooks included, every reference replaced by its own name."""
+    body, parts = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    for name, part in parts.items():
+        condition, text, otherwise = part["Fn::If"]
+        assert (condition, otherwise) == ("HasWebhooks", "")
+        body = body.replace(f"${{{name}}}", text["Fn::Sub"])
     found: list[dict[str, Any]] = json.loads(re.sub(r"\$\{([^}]+)\}", r"\1", body))["widgets"]
     return found
 

@@ -12,6 +12,8 @@ import pytest
 from qonto_sync.errors import InvalidEvent
 from qonto_sync.events import parse_message, parse_sync_event
 from qonto_sync.model import ConnectionName, PendingReason, RefreshMessage, RetryMessage
+from qonto_sync.signatures import Signature
+from qonto_sync.webhook import WebhookRequest, changed_invoice
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +26,7 @@ MANUAL: Final = {
     "scheduler-input": {"connection": "default"},
 }
 SCHEDULED: Final = {"scheduled-rule": ("aws.events", {}), "scheduler": ("aws.scheduler", "{}")}
+WEBHOOKS: Final = ("webhook-invoice", "webhook-base64")
 QUEUED: Final = ("retry-batch", "retry-malformed", "retry-one", "retry-refresh")
 
 
@@ -35,7 +38,7 @@ def event(root: Path, name: str) -> Any:
 def test_every_event_is_known_here(root: Path) -> None:
     """No example is left unchecked."""
     names = {path.stem for path in (root / "events").glob("*.json")}
-    assert names == {*MANUAL, *SCHEDULED, *QUEUED}
+    assert names == {*MANUAL, *SCHEDULED, *QUEUED, *WEBHOOKS}
 
 
 def test_every_event_is_explained(root: Path) -> None:
@@ -100,6 +103,24 @@ def test_messages_say_what_they_are_named_after(root: Path) -> None:
     assert isinstance(message, RetryMessage)
     assert message.reason is PendingReason.WEBHOOK
     assert parse_message(refresh["body"]) == RefreshMessage(ConnectionName("default"))
+
+
+@pytest.mark.parametrize("name", WEBHOOKS)
+def test_webhook_is_what_an_http_api_sends(root: Path, name: str) -> None:
+    """A request in format 2.0 for one invoice, rightly signed with the secret that the README names, long ago."""
+    webhook = event(root, name)
+    assert webhook.keys() == {
+        *("version", "routeKey", "rawPath", "rawQueryString", "headers", "requestContext", "pathParameters"),
+        *("body", "isBase64Encoded"),
+    }
+    assert webhook["isBase64Encoded"] is (name == "webhook-base64")
+    request = WebhookRequest.of(webhook)
+    assert request.connection() == "default"
+    body = request.body(int(webhook["headers"]["content-length"]))
+    signature = Signature.parse(request.signature)
+    assert signature
+    assert signature.is_of(body, ["test-secret"])
+    assert changed_invoice(body) == json.loads(body)["data"]["id"]
 
 
 def test_a_typing_error_is_told(root: Path) -> None:

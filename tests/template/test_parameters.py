@@ -51,6 +51,7 @@ def test_defaults_are_those_of_qonto_in_production(source: dict[str, Any]) -> No
         "KeepOldVersionsDays": 3653,
         "InitialSyncFrom": "2016-01-01T00:00:00Z",
         "RetryConcurrency": 2,
+        "WebhookEnabled": "false",
         "Architecture": "arm64",
         "LogLevel": "INFO",
         "LogRetentionDays": 90,

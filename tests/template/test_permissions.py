@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROLES: Final = ("SyncRole", "RetryRole", "ScheduleRole")
+ROLES: Final = ("SyncRole", "RetryRole", "WebhookRole", "ScheduleRole")
 
 
 def arn(logical_id: str) -> dict[str, Any]:
@@ -60,6 +60,12 @@ EXPECTED: Final[dict[str, dict[str, tuple[set[str], Any]]]] = {
         ),
         "WriteLogs": (LOG_ACTIONS, arn("RetryLogGroup")),
     },
+    "WebhookRole": {
+        "ReadSigningSecrets": ({"secretsmanager:GetSecretValue"}, SECRETS),
+        "QueueInvoices": ({"sqs:SendMessage"}, arn("RetryQueue")),
+        "WriteLogs": (LOG_ACTIONS, arn("WebhookLogGroup")),
+        "WriteTraces": ARCHIVE_AND_CREDENTIALS["WriteTraces"],
+    },
     "ScheduleRole": {
         "StartRuns": ({"lambda:InvokeFunction"}, arn("SyncFunction")),
         "ReportUndelivered": ({"sqs:SendMessage"}, arn("SyncFailureQueue")),
@@ -92,9 +98,12 @@ def test_function_may_do_exactly_this(resources: dict[str, Any], role: str) -> N
     assert all(item["Effect"] == "Allow" for item in statements(resources[role]))
 
 
-@pytest.mark.parametrize(("function", "role"), [("SyncFunction", "SyncRole"), ("RetryFunction", "RetryRole")])
+@pytest.mark.parametrize(
+    ("function", "role"),
+    [("SyncFunction", "SyncRole"), ("RetryFunction", "RetryRole"), ("WebhookFunction", "WebhookRole")],
+)
 def test_function_has_its_own_role(resources: dict[str, Any], function: str, role: str) -> None:
-    """A function does not inherit the other's permissions, and only Lambda takes its role."""
+    """A function does not inherit another's permissions, and only Lambda takes its role."""
     assert resources[function]["Properties"]["Role"] == arn(role)
     trust = resources[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert [item["Principal"] for item in trust] == [{"Service": "lambda.amazonaws.com"}]

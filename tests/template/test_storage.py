@@ -109,7 +109,7 @@ def test_own_key_encrypts_all_that_is_stored(resources: dict[str, Any]) -> None:
     assert [found[queue]["KmsMasterKeyId"] for queue in QUEUES] == [if_own] * len(QUEUES)
     assert found["AlarmTopic"]["KmsMasterKeyId"] == if_own
     groups = [item for item in resources.values() if item["Type"] == "AWS::Logs::LogGroup"]
-    assert [group["Properties"]["KmsKeyId"] for group in groups] == [if_own, if_own]
+    assert [group["Properties"]["KmsKeyId"] for group in groups] == [if_own] * 4
 
 
 def test_message_stays_hidden_while_it_is_worked_on(resources: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,9 +12,16 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers" / "common" / "qonto_sync"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-EDGE = {"bootstrap", "observability"}
-PURE = {"redaction", "model", "errors", "ports", "settings", "keys", "window", "times", "schedule", "events", "result"}
-USE_CASES = {"sync", "slice_archiving", "archiving", "fencing", "retry", "token_refresh", "concurrency", "clock"}
+EDGE = {"bootstrap", "webhook_bootstrap", "observability"}
+WIRING = {"bootstrap", "webhook_bootstrap"}
+PURE = {
+    *("redaction", "model", "errors", "ports", "settings", "keys", "window", "times", "schedule", "events", "result"),
+    *("webhook", "signatures"),
+}
+USE_CASES = {
+    *("sync", "slice_archiving", "archiving", "fencing", "retry", "token_refresh", "receiving"),
+    *("concurrency", "clock"),
+}
 
 
 def imports(path: Path) -> set[str]:
@@ -49,27 +57,51 @@ def test_pure_modules_know_no_use_case(name: str) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_only_the_handlers_know_the_wiring(path: Path) -> None:
-    """Nobody inside imports `bootstrap`, and nobody else reads the environment."""
-    if path.stem == "bootstrap":
+    """Nobody inside imports what wires them, neither one the other, and nobody else reads the environment."""
+    assert not {f"qonto_sync.{name}" for name in WIRING} & imports(path)
+    if path.stem in WIRING:
         return
-    assert not any(module.startswith("qonto_sync.bootstrap") for module in imports(path))
     assert "environ" not in path.read_text().replace("environment", "")
 
 
 def test_adapters_do_not_know_the_use_cases() -> None:
     """They translate, and decide nothing."""
+    use_cases = ("sync", "archiving", "retry", "receiving", "schedule")
     for path in (PACKAGE / "adapters").glob("*.py"):
-        reached = imports(path) & {f"qonto_sync.{name}" for name in ("sync", "archiving", "retry", "schedule")}
+        reached = imports(path) & {f"qonto_sync.{name}" for name in use_cases}
         assert not reached, f"{path.name} imports {reached}"
+
+
+def test_a_webhook_is_acknowledged_without_the_sync() -> None:
+    """A cold start loads what the acknowledgement needs, and nothing of what archives, or asks Qonto."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import app, sys; print(*sys.modules)"],
+        env={"PYTHONPATH": f"{ROOT / 'functions' / 'webhook'}:{PACKAGE.parent}"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    ours = {name for name in done.stdout.split() if name.startswith("qonto_sync.")}
+    assert {name.removeprefix("qonto_sync.") for name in ours} <= {
+        *PURE,
+        *("receiving", "clock", "observability", "webhook_bootstrap"),
+        *("adapters", "adapters.aws", "adapters.signing_secrets", "adapters.sqs_retries"),
+    }
+    assert "aws_lambda_powertools.utilities.parameters" not in done.stdout
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "operations").rglob("*.py")), ids=lambda path: path.stem)
 def test_operators_use_what_is_pure(path: Path) -> None:
-    """Commands on a deployed stack know names and events, and neither the functions' insides nor the laptop's."""
+    """Commands on a deployed stack know names and events, and neither the functions' insides nor the laptop's.
+
+    Only `qonto` wires some of the insides, once more, so that operators and functions refresh a token by one protocol.
+    """
     for module in imports(path):
         top, *inner = module.split(".")
         assert top not in {"functions", "local", "tests"}, f"{path.name} imports {module}"
-        assert top != "qonto_sync" or not inner or inner[0] in PURE, f"{path.name} imports {module}"
+        wires = path.stem == "qonto" and inner[:1] != ["bootstrap"]
+        assert top != "qonto_sync" or not inner or wires or inner[0] in PURE, f"{path.name} imports {module}"
 
 
 @pytest.mark.parametrize("function", sorted((ROOT / "functions").rglob("*.py")), ids=lambda path: path.parent.name)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from qonto_sync.errors import InvalidSettings
-from qonto_sync.settings import AttachmentOrigins, Settings
+from qonto_sync.settings import AttachmentOrigins, Settings, WebhookSettings
 
 GOOD = {
     "QONTO_API_URL": "https://thirdparty.qonto.com",
@@ -61,3 +61,19 @@ def test_refuses_what_is_no_origin(url: str) -> None:
     """The API's address has no path, no user and no other scheme."""
     with pytest.raises(InvalidSettings, match="QONTO_API_URL"):
         Settings.from_environment({**GOOD, "QONTO_API_URL": url})
+
+
+def test_webhooks_need_two_settings_only() -> None:
+    """The others have defaults; and all that are wrong are named at once."""
+    names = ("QONTO_SECRET_PREFIX", "RETRY_QUEUE_URL")
+    settings = WebhookSettings.from_environment({name: GOOD[name] for name in names})
+    assert (settings.secret_prefix, settings.retry_queue_url) == tuple(GOOD[name] for name in names)
+    assert (settings.tolerance, settings.delay) == (timedelta(minutes=5), timedelta(seconds=15))
+    assert (settings.max_body_bytes, settings.call_timeout) == (1_048_576, timedelta(milliseconds=300))
+    with pytest.raises(InvalidSettings) as error:
+        WebhookSettings.from_environment({"RETRY_QUEUE_URL": "retry", "WEBHOOK_DELAY_SECONDS": "901"})
+    assert str(error.value) == (
+        "Settings to correct: QONTO_SECRET_PREFIX is missing;"
+        " RETRY_QUEUE_URL is 'retry', but must be a URL such as https://host/path;"
+        " WEBHOOK_DELAY_SECONDS is '901', but must be a whole number from 0 to 900"
+    )

@@ -18,7 +18,8 @@ SyncError
 │   ├── ObjectChanged         ... in S3
 │   └── RowChanged            ... in the ledger
 ├── DeadlineReached           the invocation's time is over: start nothing new, the next one goes on
-└── Superseded                another run committed the checkpoint: stop, without an error
+├── Superseded                another run committed the checkpoint: stop, without an error
+└── WebhookRefused            a request that nobody vouches for: nothing is done
 
 An adapter translates what it catches into one of these and chains the cause. No message ever carries a
 credential, a presigned URL or an invoice's content.
@@ -27,6 +28,10 @@ credential, a presigned URL or an invoice's content.
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qonto_sync.webhook import Refusal
 
 
 class SyncError(Exception):
@@ -103,6 +108,14 @@ class DeadlineReached(SyncError):
 
 class Superseded(SyncError):
     """Another run committed the checkpoint that this one had read."""
+
+
+class WebhookRefused(SyncError):
+    """A request is not from Qonto, or not what was subscribed to."""
+
+    def __init__(self, reason: Refusal) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 _TRY_AGAIN = frozenset(

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 CONNECTION_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """A connection's name is a part of a key, of a secret's name and of a path."""
 
+WEBHOOK_SECRETS = "webhook_secrets"
+"""In a connection's secret a list of texts, the newest first: what signs its webhooks."""
+
 _LONGEST_SEGMENT = 240
 """Bytes. Two of these fit into a key of S3 (1024), and one with its extension into a name on a disk (255)."""
 

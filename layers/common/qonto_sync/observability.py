@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from qonto_sync.model import ConnectionName
     from qonto_sync.result import SyncResult
+    from qonto_sync.webhook import Receipt
 
 logger = Logger(service="qonto_sync", utc=True)
 """Named like the package, so that every module's logger hands its records up to it."""
@@ -72,6 +73,15 @@ def emit_credential_metrics(connection: ConnectionName, days_left: float) -> Non
     metrics = EphemeralMetrics()
     metrics.add_metric("RefreshTokenDaysLeft", MetricUnit.Count, days_left)
     metrics.add_metadata("connection", connection)
+    metrics.flush_metrics()
+
+
+def emit_webhook_metrics(receipt: Receipt) -> None:
+    """One more request that was accepted, refused, ignored, or could not be taken in."""
+    metrics = EphemeralMetrics()
+    metrics.add_metric(f"Webhooks{receipt.outcome.title()}", MetricUnit.Count, 1)
+    if receipt.connection:
+        metrics.add_metadata("connection", receipt.connection)
     metrics.flush_metrics()
 
 

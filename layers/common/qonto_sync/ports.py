@@ -177,7 +177,17 @@ class Secret(Protocol):
         """The fields, as they were a few minutes ago or, `fresh`, as they are. Raises `InvalidSecret`."""
 
     def write(self, fields: Mapping[str, str]) -> None:
-        """Replaces all fields; the next `read` gives them."""
+        """Replaces all fields that `read` gives; the next one gives these."""
+
+
+class SigningSecrets(Protocol):
+    """What Qonto signs a connection's webhooks with."""
+
+    def read(self, connection: ConnectionName, *, fresh: bool = False) -> Sequence[str]:
+        """All that are valid, of which there are none for a connection that nobody knows.
+
+        As they were a few minutes ago or, `fresh`, a few seconds ago. Raises `Retriable` when that can't be told now.
+        """
 
 
 class TokenEndpoint(Protocol):

@@ -70,15 +70,51 @@ class Settings:
             requests_per_10_seconds=read.number("REQUESTS_PER_10_SECONDS", default=1_000, least=1, most=1_000_000),
             requests_per_10_minutes=read.number("REQUESTS_PER_10_MINUTES", default=10_000, least=1, most=1_000_000),
         )
-        if read.problems:
-            raise InvalidSettings("Settings to correct: " + "; ".join(read.problems))
+        read.check()
+        return settings
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """What the template passes to WebhookFunction, as far as it has a use for it. See the README."""
+
+    secret_prefix: str
+    retry_queue_url: str
+    tolerance: timedelta
+    delay: timedelta
+    max_body_bytes: int
+    call_timeout: timedelta
+
+    @staticmethod
+    def from_environment(environment: Mapping[str, str]) -> WebhookSettings:
+        """Reads and checks everything.
+
+        Raises:
+            InvalidSettings: names every variable that is missing or malformed, all at once.
+        """
+        read = _Reader(environment)
+        settings = WebhookSettings(
+            secret_prefix=read.required("QONTO_SECRET_PREFIX", str),
+            retry_queue_url=read.required("RETRY_QUEUE_URL", _url),
+            tolerance=timedelta(seconds=read.number("WEBHOOK_TOLERANCE_SECONDS", default=300, least=1, most=86_400)),
+            delay=timedelta(seconds=read.number("WEBHOOK_DELAY_SECONDS", default=15, least=0, most=900)),
+            max_body_bytes=read.number("WEBHOOK_MAX_BODY_BYTES", default=1_048_576, least=1, most=6_000_000),
+            call_timeout=timedelta(
+                milliseconds=read.number("WEBHOOK_CALL_MILLISECONDS", default=300, least=10, most=60_000)
+            ),
+        )
+        read.check()
         return settings
 
 
 class _Reader:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self.problems: list[str] = []
+        self._problems: list[str] = []
+
+    def check(self) -> None:
+        if self._problems:
+            raise InvalidSettings("Settings to correct: " + "; ".join(self._problems))
 
     def required[T](self, name: str, parse: Callable[[str], T]) -> T:
         text = self._environment.get(name, "").strip()
@@ -87,7 +123,7 @@ class _Reader:
                 raise ValueError("is missing")  # noqa: TRY301 - one place makes the sentence of every problem
             return parse(text)
         except ValueError as error:
-            self.problems.append(f"{name} {error}")
+            self._problems.append(f"{name} {error}")
             # Never seen by a caller: `from_environment` raises as soon as all problems are known.
             return None  # type: ignore[return-value]
 
@@ -98,7 +134,7 @@ class _Reader:
         except ValueError:
             number = least - 1
         if not least <= number <= most:
-            self.problems.append(f"{name} is {text!r}, but must be a whole number from {least} to {most}")
+            self._problems.append(f"{name} is {text!r}, but must be a whole number from {least} to {most}")
         return number
 
 

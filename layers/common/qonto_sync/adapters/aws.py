@@ -12,6 +12,7 @@ from qonto_sync.errors import AccessDenied, Misconfigured, Retriable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import timedelta
     from typing import Any
 
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "403", "InvalidAccessKeyId", "ExpiredToken"})
@@ -38,6 +39,16 @@ def client_config(workers: int) -> Config:
         # Checksums are sent where this code says so; the SDK's own would be a second one.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
+    )
+
+
+def impatient_config(read_timeout: timedelta) -> Config:
+    """For who is waited for: a call ends within one and a half times this, and whoever asked may ask again."""
+    return Config(
+        connect_timeout=read_timeout.total_seconds() / 2,
+        read_timeout=read_timeout.total_seconds(),
+        # The SDK would wait for up to a second before it tries again.
+        retries={"mode": "standard", "total_max_attempts": 1},
     )
 
 

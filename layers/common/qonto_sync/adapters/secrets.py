@@ -12,9 +12,11 @@ from botocore.exceptions import ClientError
 
 from qonto_sync.adapters.aws import error_code, translated
 from qonto_sync.errors import InvalidSecret
+from qonto_sync.keys import WEBHOOK_SECRETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
@@ -29,12 +31,13 @@ _SENDABLE = re.compile(r"[\x20-\x7e]*")
 
 
 class SecretStore:
-    """See `ports.Secret`. Read through a short-lived cache."""
+    """See `ports.Secret`. Read through a short-lived cache. What signs webhooks is not given, and kept."""
 
     def __init__(self, client: SecretsManagerClient, name: str) -> None:
         self._client = client
         self._provider = SecretsProvider(boto3_client=client)
         self._name = name
+        self._webhook_secrets: dict[str, Any] = {}
 
     @property
     def name(self) -> str:
@@ -57,6 +60,8 @@ class SecretStore:
         except (ValueError, RecursionError):
             # The parser's error has the secret in it, so it is not chained.
             raise InvalidSecret(f"The secret {self._name!r} is not JSON: {SHAPES}") from None
+        if isinstance(fields, dict):
+            self._webhook_secrets = {name: fields.pop(name) for name in (WEBHOOK_SECRETS,) if name in fields}
         if not isinstance(fields, dict) or not all(isinstance(value, str) for value in fields.values()):
             raise InvalidSecret(f"The secret {self._name!r} is not a JSON object of texts: {SHAPES}")
         for name, value in fields.items():
@@ -69,8 +74,10 @@ class SecretStore:
 
     def write(self, fields: Mapping[str, str]) -> None:
         """See `ports.Secret`: stores a new version, and forgets the cached one."""
+        # The operator's command changes those under an intent of its own, so they are still as they were read.
         with translated(f"secret {self._name!r}"):
-            self._client.put_secret_value(SecretId=self._name, SecretString=json.dumps(dict(fields)))
+            text = json.dumps({**self._webhook_secrets, **fields})
+            self._client.put_secret_value(SecretId=self._name, SecretString=text)
         self.read(fresh=True)
 
     def _cause(self, error: GetParameterError) -> Exception:
