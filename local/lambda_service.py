@@ -19,6 +19,7 @@ from local.aws import ACCESS_KEY, REGION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from local.stack import DeployedFunction
 
@@ -195,6 +196,11 @@ def environment_variables(function: DeployedFunction) -> dict[str, str]:
         "LAMBDA_TASK_ROOT": str(function.source),
         "_HANDLER": function.handler,
     }
+
+
+def inside(function: DeployedFunction) -> AbstractContextManager[None]:
+    """The process as the function finds it, for code that asks `os.environ` where AWS is. Functions wait meanwhile."""
+    return _OS_ENVIRONMENT.holding(environment_variables(function))
 
 
 def _failure(error_type: str, message: str, error: BaseException) -> FunctionError:

@@ -11,6 +11,7 @@ import time_machine
 
 from local.comparison import compare
 from local.qonto_simulator import Faults, Simulator, World
+from local.webhooks import WebhookSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -42,6 +43,8 @@ class Organization:
     """Seconds to wait for messages that SQS holds back; what comes later is the next run's."""
     check: Callable[[Stack], Comparison] | None = None
     """Holds the archive against the source, where there is a way to know the truth."""
+    webhooks: WebhookSource | None = None
+    """Tells of a change, where one can be made just to see that."""
 
 
 type Opening = Callable[[Mapping[str, Any]], AbstractContextManager[Organization]]
@@ -85,6 +88,9 @@ def simulated(*, invoices: int, fault_rate: float) -> Opening:
         size = notes.get("invoices", invoices)
         with time_machine.travel(today, tick=True) as traveller:
             world = World(seed=1, started_at=started_at, clock=lambda: datetime.now(UTC), invoices=size)
+            edits = list(notes.get("edits", []))
+            for edit in edits:
+                world.edit_again(datetime.fromisoformat(edit["at"]), edit["invoice"], edit["fields"])
             with Simulator(world, faults=Faults(seed=1, rate=fault_rate)) as simulator:
                 yield Organization(
                     title=f"a simulated organization; its clock says {today:%A %d %B %Y, %H:%M} UTC",
@@ -92,12 +98,14 @@ def simulated(*, invoices: int, fault_rate: float) -> Opening:
                         "QontoApiUrl": simulator.api_url,
                         "QontoTokenUrl": simulator.token_url,
                         "AttachmentHosts": simulator.files_origin,
+                        "WebhookEnabled": "true",
                     },
                     secret={"login": simulator.login, "secret_key": simulator.secret_key},
-                    notes={"started_at": started_at.isoformat(), "invoices": size},
+                    notes={"started_at": started_at.isoformat(), "invoices": size, "edits": edits},
                     wait=traveller.shift,
                     patience=_SIMULATED_PATIENCE,
                     check=lambda stack: compare(world, stack),
+                    webhooks=WebhookSource(simulator, edits),
                 )
 
     return opened

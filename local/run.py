@@ -1,7 +1,8 @@
 """The main job, watched: `make run`.
 
 Starts a local AWS with template.yaml deployed on it, invokes SyncFunction with an event, works off the retry
-queue through RetryFunction, shows the result, and keeps the archive and the state for the next run.
+queue through RetryFunction, shows the result, and keeps the archive and the state for the next run. In a simulated
+organization an invoice is edited then, and a webhook brings it into the archive.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ from local.organization import real, simulated
 from local.saved_state import SavedState
 from local.screen import InvoiceCounter, Screen
 from local.stack import deploy
+from local.webhook_endpoint import WebhookEndpoint
+from local.webhooks import NotArchived, subscribe
+from operations.aws import OperationFailed
+from qonto_sync.errors import SyncError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,7 +51,7 @@ def main() -> int:
     run = LocalRun(screen, _ROOT / ".local" / name)
     try:
         run.execute(opening, json.loads(arguments.event.read_text()))
-    except FunctionError as error:
+    except (FunctionError, NotArchived, OperationFailed, SyncError) as error:
         screen.fail(str(error))
         return 1
     except KeyboardInterrupt:
@@ -81,6 +86,7 @@ class LocalRun:
                 self._sync(stack, event)
                 self._retry(stack, organization)
                 self._check(stack, organization)
+                self._webhook(stack, organization)
             finally:
                 self._saved.save(stack, {**organization.notes, "stopped_at": datetime.now(UTC).isoformat()})
                 self._show_archive()
@@ -122,6 +128,30 @@ class LocalRun:
             f"[bold]Checked against the source[/bold]: {found.invoices} invoices and {found.files} files,"
             f" {'byte for byte the same' if not found.different else f'{len(found.different)} differences'}\n"
         )
+
+    def _webhook(self, stack: Stack, organization: Organization) -> None:
+        source = organization.webhooks
+        if source is None:
+            return
+        with WebhookEndpoint(stack.functions["WebhookFunction"]) as endpoint:
+            subscribe(stack, "default", endpoint.url, source.credentials)
+            edit = source.edit()
+            self._screen.say(f"[bold]A webhook[/bold]: somebody edits the invoice {edit.number} in Qonto")
+            answered = source.deliver(organization.wait)
+        if not answered:
+            self._screen.say("  [yellow]was lost on its way; the next hourly run brings what it told of[/yellow]\n")
+            return
+        self._screen.say(f"  WebhookFunction acknowledged it after {edit.seconds_until(answered):.1f} s")
+        environment = ExecutionEnvironment(stack.functions["RetryFunction"])
+        (mapping,) = stack.mappings
+        queue = EventSourceMapping(mapping, stack.endpoint_url, environment.invoke)
+        archived = source.archive(edit, stack, queue, organization.wait)
+        self._screen.say(
+            f"  RetryFunction archived JSON and PDF of the new version {edit.seconds_until(archived):.1f} s after the"
+            " edit, without an hourly run\n"
+        )
+        # It looks once more, when no new PDF can come.
+        queue.drain(patience=organization.patience, interval=5, sleep=organization.wait)
 
     def _show_archive(self) -> None:
         archive = self._saved.archive

@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         behaviour=Behaviour(options.bounds, options.past_end, options.meta),
         limits=None if options.no_limits else Limits(retry_after=options.retry_after),
         faults=Faults(rate=options.fault_rate, seed=options.fault_seed),
+        webhooks_every=0.5,
     )
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -7,6 +7,7 @@ from typing import Any
 from local.qonto_simulator.faults import Faults
 from local.qonto_simulator.messages import JSON, RefusedError, Request, Response, json_response
 from local.qonto_simulator.request_log import RequestLog
+from local.qonto_simulator.subscriptions import Subscriptions
 from local.qonto_simulator.timestamps import zulu
 from local.qonto_simulator.world import World
 
@@ -17,8 +18,9 @@ _ACTION = re.compile(PREFIX + r"invoices/([^/]+)/(edit|finalize|delete|regenerat
 class Control:
     """Shows the state, installs faults, and does to invoices what people do in Qonto's app."""
 
-    def __init__(self, world: World, faults: Faults, log: RequestLog) -> None:
+    def __init__(self, world: World, subscriptions: Subscriptions, faults: Faults, log: RequestLog) -> None:
         self._world = world
+        self._subscriptions = subscriptions
         self._faults = faults
         self._log = log
 
@@ -49,6 +51,7 @@ class Control:
             "invoices": len(self._world.invoice_ids()),
             "attachments": len(self._world.attachment_ids()),
             "deleted": len(self._world.deleted_ids()),
+            "webhook_subscriptions": len(self._subscriptions.live()),
             "fault_rate": self._faults.rate,
             "faults_fired": dict(sorted(self._faults.fired.items())),
             "requests": self._log.counts(),

@@ -12,7 +12,7 @@ from typing import Literal
 
 from local.qonto_simulator.messages import Request
 
-type OriginName = Literal["api", "files"]
+type OriginName = Literal["api", "files", "webhooks"]
 
 
 class FaultKind(StrEnum):
@@ -32,6 +32,8 @@ class FaultKind(StrEnum):
     HTML = "html_200"
     MALFORMED_JSON = "malformed_json"
     SLOW = "slow"
+    LOST = "lost"
+    DUPLICATE = "duplicate"
 
 
 _SERVER_ERRORS = {
@@ -47,10 +49,12 @@ _SERVER_ERRORS = {
 _RANDOM: dict[OriginName, set[FaultKind]] = {
     "api": _SERVER_ERRORS | {FaultKind.THROTTLED, FaultKind.MALFORMED_JSON},
     "files": _SERVER_ERRORS | {FaultKind.FORBIDDEN, FaultKind.WRONG_LENGTH},
+    "webhooks": {FaultKind.LOST, FaultKind.DUPLICATE},
 }
 _POSSIBLE: dict[OriginName, set[FaultKind]] = {
     "api": _RANDOM["api"] | {FaultKind.UNAUTHORIZED, FaultKind.FORBIDDEN, FaultKind.MISSING_SCOPE},
     "files": _RANDOM["files"],
+    "webhooks": _RANDOM["webhooks"],
 }
 
 
@@ -75,7 +79,7 @@ class Faults:
     """Decides which requests fail and how, and counts what fired.
 
     Random faults depend on the seed, the path and how often that path was asked, never on the order of
-    threads. `rate` is the share of all requests on both origins.
+    threads. `rate` is the share of all requests on both origins, and of all webhooks.
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,10 @@ from local.qonto_simulator.timeline import Timeline
 from local.qonto_simulator.timestamps import whole_milliseconds
 
 PDF_DELAY = timedelta(seconds=10)
+
+type Listener = Callable[[str, datetime, Callable[[], bytes]], None]
+"""Is told the event, its time, and a way to the document as it is then."""
+
 # What an edit changes on paper. Paying or a new e-invoicing status leaves the PDF as it is.
 _PRINTED = {
     "due_date",
@@ -32,6 +36,7 @@ class Lifecycle:
         self._store = store
         self._timeline = timeline
         self._numbers: Counter[str] = Counter()
+        self.listeners: list[Listener] = []
 
     def create(
         self,
@@ -55,6 +60,7 @@ class Lifecycle:
             offset_notation=offset_notation,
         )
         self._store.put(invoice)
+        self._tell("created", invoice)
         if upload is not None:
             self.print_file(at, invoice_id)
         elif pdf_after is not None:
@@ -71,7 +77,10 @@ class Lifecycle:
     ) -> None:
         """Change fields; a touched invoice whose paper changed gets a new PDF under the same attachment id."""
         invoice = self._store.invoices[invoice_id]
-        self._store.put(self._changed(at, invoice, fields, touch=touch))
+        changed = self._changed(at, invoice, fields, touch=touch)
+        self._store.put(changed)
+        if touch:
+            self._tell("updated", changed)
         reprinted = touch and invoice.upload is None and invoice.attachment_id is not None
         if reprinted and not _PRINTED.isdisjoint(fields):
             self._print_later(at + pdf_after, invoice_id)
@@ -83,7 +92,9 @@ class Lifecycle:
             raise ValueError(f"only a draft can be finalized, {invoice_id} is {invoice.status}")
         at = whole_milliseconds(at)
         fields = {"number": self._next_number(at, draft=False), "status": "unpaid", "finalized_at": at}
-        self._store.put(self._changed(at, invoice, fields, touch=True))
+        finalized = self._changed(at, invoice, fields, touch=True)
+        self._store.put(finalized)
+        self._tell("updated", finalized)
         self._print_later(at + pdf_after, invoice_id)
 
     def delete(self, invoice_id: str) -> None:
@@ -110,6 +121,12 @@ class Lifecycle:
             edition=last.edition + 1 if last else 1,
             printed=invoice,
         )
+        if touch:
+            self._tell("updated", invoice)
+
+    def _tell(self, event: str, invoice: Invoice) -> None:
+        for listener in self.listeners:
+            listener(event, invoice.updated_at, lambda: self._store.document(invoice.id))
 
     def _print_later(self, at: datetime, invoice_id: str) -> None:
         def print_if_still_there(moment: datetime) -> None:

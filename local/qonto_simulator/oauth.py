@@ -13,7 +13,6 @@ from local.qonto_simulator.messages import Request, Response, json_response
 ACCESS_LIFETIME = timedelta(hours=1)
 REFRESH_LIFETIME = timedelta(days=90)
 GRACE = timedelta(seconds=60)
-SCOPE = "offline_access client_invoices.read attachment.read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +22,7 @@ class OAuthClient:
     client_id: str = "simulator-client"
     client_secret: str = "simulator-client-secret"
     refresh_token: str = "simulator-refresh-token"
+    scope: str = "offline_access client_invoices.read attachment.read webhook"
 
 
 @dataclass(slots=True)
@@ -51,6 +51,10 @@ class OAuth:
         with self._lock:
             expires_at = self._access_tokens.get(access_token)
         return expires_at is not None and self._clock() < expires_at
+
+    def grants(self, scope: str) -> bool:
+        """Return whether the consent included this."""
+        return scope in self._client.scope.split()
 
     def answer(self, request: Request) -> Response:
         """Answer a request to the token endpoint."""
@@ -92,7 +96,7 @@ class OAuth:
                 "access_token": access_token,
                 "expires_in": int(ACCESS_LIFETIME.total_seconds()),
                 "refresh_token": refresh_token,
-                "scope": SCOPE,
+                "scope": self._client.scope,
                 "token_type": "bearer",
             },
         )

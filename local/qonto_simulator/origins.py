@@ -12,6 +12,9 @@ from local.qonto_simulator.messages import RefusedError, Request, Response
 from local.qonto_simulator.mishaps import login_page, spoiled
 from local.qonto_simulator.oauth import OAuth
 from local.qonto_simulator.request_log import LoggedRequest, RequestLog
+from local.qonto_simulator.subscriptions import PATH as SUBSCRIPTIONS_PATH
+from local.qonto_simulator.subscriptions import SCOPE as SUBSCRIPTIONS_SCOPE
+from local.qonto_simulator.subscriptions import Subscriptions
 from local.qonto_simulator.world import World
 
 TOKEN_PATH = "/oauth2/token"
@@ -72,6 +75,7 @@ class ApiOrigin:
         *,
         world: World,
         api: Api,
+        subscriptions: Subscriptions,
         oauth: OAuth,
         control: Control,
         credentials: Credentials,
@@ -80,6 +84,7 @@ class ApiOrigin:
     ) -> None:
         self._world = world
         self._api = api
+        self._subscriptions = subscriptions
         self._oauth = oauth
         self._control = control
         self._credentials = credentials
@@ -121,6 +126,11 @@ class ApiOrigin:
             allowed = hmac.compare_digest(given.encode(), api_key.encode())
         if not allowed:
             raise RefusedError(_UNAUTHORIZED, "unauthorized", "Invalid credentials")
+        if request.path.startswith(SUBSCRIPTIONS_PATH):
+            # An API key has no scopes at all.
+            if scheme != "Bearer" or not self._oauth.grants(SUBSCRIPTIONS_SCOPE):
+                raise RefusedError(403, "forbidden", "missing required oauth scope")
+            return self._subscriptions.answer(request)
         return self._api.answer(request)
 
 

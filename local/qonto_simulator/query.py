@@ -50,6 +50,16 @@ def refuse_parameters(raw: str) -> None:
         raise _unprocessable(name, "is not a parameter of this endpoint")
 
 
+def read_page(raw: str) -> tuple[int, int]:
+    """Return page and per_page, for lists that take nothing else."""
+    parameters = read_parameters(raw)
+    page = _integer(parameters, "page", default=1)
+    per_page = _integer(parameters, "per_page", default=MAX_PER_PAGE, maximum=MAX_PER_PAGE)
+    for name in parameters:
+        raise _unprocessable(name, "is not a parameter of this endpoint")
+    return page, per_page
+
+
 def read_list_query(raw: str, bounds: Bounds) -> ListQuery:
     """Return what `GET /v2/client_invoices` is asked for."""
     parameters = read_parameters(raw)

@@ -11,7 +11,7 @@ _KEPT = 200_000
 
 @dataclass(frozen=True, slots=True)
 class LoggedRequest:
-    """One request; no query for the file host, where it is a credential, and no status if no answer came."""
+    """One request or webhook; no query for the file host, where it is a credential, and no status if no answer came."""
 
     origin: OriginName
     method: str
@@ -22,7 +22,7 @@ class LoggedRequest:
 
 
 class RequestLog:
-    """The last requests of both origins, in the order in which they were answered."""
+    """The last requests of both origins and the webhooks sent, in the order in which they were answered."""
 
     def __init__(self) -> None:
         self._lock = Lock()

@@ -4,7 +4,7 @@ The same seed, start and clock readings give the same world, byte for byte, in a
 because somebody looked, and what became due since the last look happens in order, at its own time.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ from local.qonto_simulator.composition import awkward_upload, compose
 from local.qonto_simulator.documents import Documents
 from local.qonto_simulator.history import History
 from local.qonto_simulator.invoices import Attachment, Upload, identifier
-from local.qonto_simulator.lifecycle import PDF_DELAY, Lifecycle
+from local.qonto_simulator.lifecycle import PDF_DELAY, Lifecycle, Listener
 from local.qonto_simulator.store import Predicate, Store
 from local.qonto_simulator.timeline import Timeline
 
@@ -65,6 +65,15 @@ class World:
         """Return the time of the world, in UTC."""
         return self._clock().astimezone(UTC)
 
+    def listen(self, listener: Listener) -> None:
+        """Have it told of every change from now on, while the world stands still."""
+        self._lifecycle.listeners.append(listener)
+
+    def catch_up(self) -> datetime:
+        """Let everything happen that is due, and return the time."""
+        with self._present() as now:
+            return now
+
     def create(
         self,
         *,
@@ -97,6 +106,10 @@ class World:
         """
         with self._present() as now:
             self._lifecycle.edit(now, invoice_id, fields, touch=touch)
+
+    def edit_again(self, at: datetime, invoice_id: str, fields: Mapping[str, Any]) -> None:
+        """Have an edit happen that was made by hand when this world was run before; to be said before it is used."""
+        self._timeline.plan(at, lambda moment: self._lifecycle.edit(moment, invoice_id, fields))
 
     def finalize(self, invoice_id: str) -> None:
         """Finalize a draft now; for ten seconds more the draft's PDF is served."""

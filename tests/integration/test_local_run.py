@@ -33,12 +33,16 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.slow
 def test_a_second_run_goes_on_an_hour_later(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The first fills the folder, the second brings what changed in that hour, and nothing is fetched twice."""
+    """The first fills the folder, the second brings what changed in that hour, and nothing is fetched twice.
+
+    What somebody edited for a webhook to tell is still edited in the second.
+    """
     opening = simulated(invoices=60, fault_rate=0.0)
     first = run(tmp_path, opening, capsys)
     assert '"checkpoint": {"version": 1,' in first
     assert "60 invoices and" in first
     assert "byte for byte the same" in first
+    assert "after the edit, without an hourly run" in first
     before = files(tmp_path)
 
     second = run(tmp_path, opening, capsys)
@@ -48,6 +52,8 @@ def test_a_second_run_goes_on_an_hour_later(tmp_path: Path, capsys: pytest.Captu
     assert before.keys() <= after.keys()
     changed = {key for key in after if before.get(key) != after[key]}
     assert 0 < len(changed) < len(after) / 2
+    for agreed in ("30 days, as agreed", "31 days, as agreed"):
+        assert any(agreed.encode() in content for key, content in after.items() if key.endswith(".json"))
 
 
 @pytest.mark.slow

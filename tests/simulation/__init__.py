@@ -14,6 +14,7 @@ s3, dynamodb, sqs   the services, in memory
 organization, changes, users   the source, what can happen to it, and who does it
 qonto       the port to it
 lambdas     the two functions, their schedule and the queue's deliveries
+webhooks    Qonto's webhooks, others' forgeries, and the function that receives them
 watch       what must hold at every moment, and at the end
 world       all of it together
 explore, shrink   many runs, and the shortest story of one that fails

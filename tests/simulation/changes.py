@@ -25,7 +25,7 @@ class Change:
     status: str | None = None
     new_attachment: bool = False
     webhook: bool = False
-    """A message wakes the retry worker at once."""
+    """Qonto tells of it."""
     held: bool = False
     """Someone may commit it sooner."""
     unseen: bool = False

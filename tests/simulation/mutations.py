@@ -13,6 +13,7 @@ from qonto_sync.adapters import dynamodb_state, s3_archive
 from qonto_sync.archiving import InvoiceArchiver
 from qonto_sync.fencing import FencedObjects
 from qonto_sync.model import Invoice, LedgerRow, RunId
+from qonto_sync.signatures import Signature
 from qonto_sync.window import Reading
 
 if TYPE_CHECKING:
@@ -144,5 +145,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     "an older version is written over a newer one": Mutation(LedgerRow, "is_newer_than", lambda _row, _invoice: False),
     "windows do not overlap": Mutation(sync, "window_to_cover", _without_overlap),
     "windows end at the present": Mutation(sync, "window_to_cover", _without_lag),
+    "anybody may sign a webhook": Mutation(Signature, "is_of", lambda _signature, _body, _secrets: True),
+    "a webhook is valid for ever": Mutation(Signature, "is_timely", lambda _signature, _now, _tolerance: True),
 }
 """What each one is called, and what it changes."""

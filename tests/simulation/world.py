@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from qonto_sync.adapters import s3_archive
-from qonto_sync.events import message_body
-from qonto_sync.model import InvoiceId, PendingReason, RetryMessage
 from qonto_sync.sync import SyncPolicy
 from tests.fakes import CONNECTION
 from tests.simulation.decisions import Kind
@@ -26,6 +24,7 @@ from tests.simulation.sqs import MemorySqs
 from tests.simulation.story import Story
 from tests.simulation.users import Clerk, Users
 from tests.simulation.watch import Watch
+from tests.simulation.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,22 +106,18 @@ class _World:
                 repeats_pdfs=choose("PDFs repeat", (False, True)),
             ),
             changed=self._watch.check,
-            webhook=lambda invoice_id: sqs.put(message_body(_told_by_webhook(invoice_id))),
+            webhook=lambda invoice_id: self._webhooks.tell(invoice_id),  # noqa: PLW0108 - they are made later
         )
         users.follow_script(START, choose("invoices", _INVOICES))
+        network = Network(scheduler, decisions, self.story, users.interlude, self._watch.check)
+        self._webhooks = Webhooks(network, sqs, self._watch)
         self._lambdas = Lambdas(
             organization,
             habits,
             s3,
             dynamodb,
             sqs,
-            Network(
-                scheduler,
-                decisions,
-                self.story,
-                users.interlude,
-                self._watch.check,
-            ),
+            network,
             SyncPolicy(
                 initial_sync_from=START - timedelta(days=1),
                 overlap=overlap,
@@ -154,10 +149,6 @@ class _World:
 
     def _go_on_to(self, when: datetime) -> None:
         self._scheduler.run(when, stop=lambda: bool(self.story.violations))
-
-
-def _told_by_webhook(invoice_id: str) -> RetryMessage:
-    return RetryMessage(CONNECTION, InvoiceId(invoice_id), PendingReason.WEBHOOK)
 
 
 @contextmanager

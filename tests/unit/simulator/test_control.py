@@ -19,6 +19,7 @@ def test_state(client: Client, clock: ManualClock) -> None:
         "invoices": 1,
         "attachments": 1,
         "deleted": 0,
+        "webhook_subscriptions": 0,
         "fault_rate": 0.0,
         "faults_fired": {"500": 1},
         "requests": {"api 500": 1},

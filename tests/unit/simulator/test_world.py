@@ -193,6 +193,19 @@ def test_an_edit_of_the_paper_prints_it_again(world: World, clock: ManualClock) 
     assert world.file(attachment_id) != first
 
 
+def test_an_edit_can_happen_again(make_world: Callable[..., World], clock: ManualClock) -> None:
+    """A world that is made anew, with the edits made by hand in it, is the same one, files included."""
+    first = make_world(invoices=20, activity=20)
+    clock.move(1800.5)
+    invoice_id = first.invoice_ids()[-1]
+    first.edit(invoice_id, terms_and_conditions="other terms")
+    edited_at = datetime.fromisoformat(read(first, invoice_id)["updated_at"])
+    clock.move(3600)
+    second = make_world(invoices=20, activity=20)
+    second.edit_again(edited_at, invoice_id, {"terms_and_conditions": "other terms"})
+    assert everything(second) == everything(first)
+
+
 def test_an_untouched_edit_is_silent(world: World, clock: ManualClock) -> None:
     """Fields can change without `updated_at`, as they may for all that is known."""
     invoice_id = world.create()
