@@ -9,18 +9,27 @@ from qonto_sync.model import ConnectionName
 
 
 def connection_name(text: str) -> ConnectionName:
-    """The name, if a connection can be called so.
+    """The name, if a connection that is not the stack's own can be called so.
 
     Raises:
         WrongArgument: It is missing, not a name, or the stack's own.
     """
-    if not text:
-        raise WrongArgument("NAME is missing: say which connection, such as NAME=acme")
     if text == "default":
         raise WrongArgument(
             "NAME is 'default', but that connection belongs to the stack: switch it on or off with the stack's"
             " parameter DefaultSchedule"
         )
+    return any_connection_name(text)
+
+
+def any_connection_name(text: str) -> ConnectionName:
+    """The name, if a connection can be called so.
+
+    Raises:
+        WrongArgument: It is missing, or not a name.
+    """
+    if not text:
+        raise WrongArgument("NAME is missing: say which connection, such as NAME=acme")
     if not CONNECTION_PATTERN.fullmatch(text):
         raise WrongArgument(
             f"NAME is {text!r}, but must be 1 to 64 letters, digits, '-' and '_', the first a letter or a digit,"

@@ -14,7 +14,7 @@ from qonto_sync.events import parse_sync_event
 from qonto_sync.keys import checkpoint_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import boto3
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -50,8 +50,12 @@ def rows(session: boto3.Session, stack: Stack) -> list[Row]:
 
 def table(found: list[Row]) -> list[str]:
     """The rows as text, in columns."""
-    lines = [("connection", "schedule", "state", "synced until"), *(astuple(row) for row in found)]
-    widths = [max(len(line[column]) for line in lines) for column in range(3)]
+    return columns([("connection", "schedule", "state", "synced until"), *(astuple(row) for row in found)])
+
+
+def columns(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Texts below each other; the last column is as wide as it likes."""
+    widths = [max(map(len, column)) for column in list(zip(*lines, strict=True))[:-1]]
     return [
         "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]) for line in lines
     ]

@@ -6,12 +6,14 @@ import shlex
 from typing import TYPE_CHECKING
 
 from operations.changes import Change
+from operations.listing import columns
 from operations.resources import alarm_name, latest_start, secret_name, sync_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from operations.stack import Stack
+    from operations.subscriptions import Subscription
     from qonto_sync.model import ConnectionName
 
 
@@ -37,6 +39,37 @@ def removed(stack: Stack, connection: ConnectionName, *, had_schedule: bool, had
     yield f"  secret      {secret_name(stack, connection)}"
     yield "A run that is under way ends by itself. Back again, from where it stopped:"
     yield f"  make connection NAME={connection} STACK={stack.name}"
+
+
+def subscribed(
+    stack: Stack, connection: ConnectionName, created: Subscription, older: list[Subscription]
+) -> Iterator[str]:
+    """What tells whom, and how a rotation goes on."""
+    yield f"Webhook {created.id} subscribed: {', '.join(created.types)} to {created.callback_url}"
+    yield f"Its secret is stored in {secret_name(stack, connection)}, and accepted within ten seconds"
+    if older:
+        yield "Accepted as before, until you end it:"
+        for each in older:
+            yield f"  make webhook-unsubscribe NAME={connection} STACK={stack.name} ID={each.id}"
+
+
+def unsubscribed(stack: Stack, connection: ConnectionName, ended: Subscription, *, forgotten: bool) -> Iterator[str]:
+    """What is over, and what is left to do by hand."""
+    yield f"Webhook {ended.id} unsubscribed: {ended.callback_url}"
+    name = secret_name(stack, connection)
+    if forgotten:
+        yield f"Its secret is no longer in {name}, and accepted for five more minutes at most"
+    else:
+        yield f"Its secret was not found in {name}. If it was stored by hand, take it out of webhook_secrets"
+
+
+def subscriptions_table(found: list[Subscription], stored: list[str]) -> list[str]:
+    """The subscriptions as text, in columns."""
+    rows = [("id", "types", "status", "secret", "url")]
+    for each in found:
+        known = "unknown" if each.fingerprint is None else "stored" if each.fingerprint in stored else "missing"
+        rows.append((each.id, ",".join(each.types), each.status or "-", known, each.callback_url))
+    return columns(rows)
 
 
 def invoke_command(stack: Stack, connection: ConnectionName) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from math import ceil
 from typing import TYPE_CHECKING, Final
+
+from operations.aws import OperationFailed
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import PutMetricAlarmInputTypeDef
@@ -27,6 +30,22 @@ LONGEST_ALARM: Final = 7 * 24
 def secret_name(stack: Stack, connection: ConnectionName) -> str:
     """Where the connection's credentials are."""
     return f"{stack.secret_prefix}{connection}"
+
+
+def callback_url(stack: Stack, connection: ConnectionName) -> str:
+    """Where Qonto sends the connection's webhooks.
+
+    Raises:
+        OperationFailed: The stack takes in none; it has the command that lets it.
+    """
+    if stack.webhook_url is None:
+        raise OperationFailed(
+            f"Webhooks are not enabled in the stack {stack.name!r}, so nothing was changed. Enable them first:\n"
+            f"  sam build && sam deploy --stack-name {shlex.quote(stack.name)} --region {stack.region}"
+            " --parameter-overrides WebhookEnabled=true"
+        )
+    # As the stack's output has it, for people.
+    return stack.webhook_url.replace("<connection>", connection)
 
 
 def sync_event(connection: ConnectionName) -> str:

@@ -32,6 +32,8 @@ class Stack:
     """The expression of a connection that asks for no other."""
     stalled_after_hours: int
     runbook_url: str
+    webhook_url: str | None
+    """With `<connection>` in place of the name; None unless webhooks are enabled."""
 
 
 def find_stack(session: boto3.Session, name: str) -> Stack:
@@ -75,6 +77,7 @@ def _stack(name: str, region: str, facts: dict[str, str]) -> Stack:
             schedule=facts["ScheduleExpression"],
             stalled_after_hours=int(facts["StalledAfterHours"]),
             runbook_url=facts["RunbookUrl"],
+            webhook_url=facts.get("WebhookUrl"),
         )
     except KeyError as error:
         raise OperationFailed(

@@ -31,6 +31,7 @@ STACK = Stack(
     schedule="rate(1 hour)",
     stalled_after_hours=3,
     runbook_url="docs/runbook.md",
+    webhook_url="https://webhooks.example/webhooks/<connection>",
 )
 EXPRESSIONS = ["rate(1 minute)", "rate(5 minutes)", "rate(1 hour)", "rate(30 days)", "cron(0 6 * * ? *)"]
 

@@ -1,0 +1,167 @@
+"""Qonto's webhook subscriptions of one connection."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from operations.aws import OperationFailed
+from qonto_sync.redaction import redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import urllib3
+
+TOPIC: Final = "v1/client-invoices"
+_PATH: Final = "/v2/webhook_subscriptions"
+_PER_PAGE: Final = 100
+_MOST_PAGES: Final = 100
+_LONGEST_REASON: Final = 200
+_DESCRIPTION: Final = re.compile(r"qonto-sync, secret ([0-9a-f]{12})")
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class Http(Protocol):
+    """Sends a request, and tries again what may succeed then."""
+
+    def send(
+        self, method: str, url: str, *, headers: Mapping[str, str], kind: Any, body: bytes | None = None
+    ) -> urllib3.BaseHTTPResponse:
+        """The answer, whatever its status."""
+
+
+class Credentials(Protocol):
+    """See `qonto_sync.adapters.qonto_api.Credentials`."""
+
+    def headers(self) -> Mapping[str, str]:
+        """The headers to send."""
+
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        """Whether there is another try with others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What Qonto tells of one. Its secret is not among that, but ours says in its description which it is."""
+
+    id: str
+    callback_url: str
+    types: tuple[str, ...]
+    description: str
+    status: str
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Of its secret, if it was made by `make webhook-subscribe`."""
+        found = _DESCRIPTION.fullmatch(self.description)
+        return found[1] if found else None
+
+
+class QontoSubscriptions:
+    """Those that belong to the connection's OAuth client; Qonto shows no others."""
+
+    def __init__(self, api_url: str, http: Http, credentials: Credentials) -> None:
+        self._url = f"{api_url}{_PATH}"
+        self._http = http
+        self._credentials = credentials
+
+    def create(self, callback_url: str, secret: str, fingerprint: str) -> Subscription:
+        """Subscribes to client invoices.
+
+        Raises:
+            OperationFailed: Qonto refused it; there is no subscription.
+        """
+        body = {
+            "callback_url": callback_url,
+            "types": [TOPIC],
+            "secret": secret,
+            "description": f"qonto-sync, secret {fingerprint}",
+        }
+        response = self._call("POST", "", body)
+        if response.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
+            raise _refusal(response, secret)
+        fields = _object(response)
+        return _subscription(fields.get("webhook_subscription") or fields.get("subscription") or fields)
+
+    def all(self) -> list[Subscription]:
+        """As many as there are; Qonto's page numbers are not trusted, an empty page is."""
+        found: dict[str, Subscription] = {}
+        for page in range(1, _MOST_PAGES + 1):
+            response = self._call("GET", f"?page={page}&per_page={_PER_PAGE}")
+            if response.status != HTTPStatus.OK:
+                raise _refusal(response)
+            fields = _object(response)
+            rows = fields.get("subscriptions") or fields.get("webhook_subscriptions") or []
+            found |= {subscription.id: subscription for subscription in map(_subscription, rows)}
+            if len(rows) < _PER_PAGE:
+                break
+        return list(found.values())
+
+    def delete(self, subscription_id: str) -> None:
+        """Ends it; one that is gone is no error."""
+        response = self._call("DELETE", f"/{subscription_id}")
+        if response.status not in {HTTPStatus.OK, HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND}:
+            raise _refusal(response)
+
+    def _call(self, method: str, rest: str, body: Mapping[str, Any] | None = None) -> urllib3.BaseHTTPResponse:
+        headers = self._credentials.headers()
+        if not headers.get("Authorization", "").startswith("Bearer "):
+            raise OperationFailed(
+                "Webhooks need OAuth: Qonto lets no API key subscribe. Store an OAuth client's credentials, with the"
+                " scope `webhook`, in the connection's secret"
+            )
+        response = self._send(method, rest, headers, body)
+        if response.status == HTTPStatus.UNAUTHORIZED and self._credentials.renew(headers):
+            response = self._send(method, rest, self._credentials.headers(), body)
+        return response
+
+    def _send(
+        self, method: str, rest: str, headers: Mapping[str, str], body: Mapping[str, Any] | None
+    ) -> urllib3.BaseHTTPResponse:
+        content = None if body is None else json.dumps(body).encode()
+        sent = {**headers, "Accept": "application/json"} | (
+            {} if body is None else {"Content-Type": "application/json"}
+        )
+        return self._http.send(method, f"{self._url}{rest}", headers=sent, body=content, kind="qonto")
+
+
+def _subscription(fields: Any) -> Subscription:
+    if not isinstance(fields, dict) or not _ID.fullmatch(str(fields.get("id"))):
+        raise OperationFailed("Qonto's answer has no usable subscription in it")
+    types = fields.get("types")
+    return Subscription(
+        id=str(fields["id"]),
+        callback_url=_shown(fields.get("callback_url")),
+        types=tuple(_shown(topic) for topic in types) if isinstance(types, list) else (),
+        description=_shown(fields.get("description")),
+        status=_shown(fields.get("status")),
+    )
+
+
+def _refusal(response: urllib3.BaseHTTPResponse, secret: str = "") -> OperationFailed:
+    errors = _object(response).get("errors")
+    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    reason = redacted(" ".join(_shown(first.get(name)) for name in ("code", "detail")))[:_LONGEST_REASON].strip()
+    if secret and secret in reason:
+        reason = "no reason that could be shown"
+    hint = ""
+    if response.status == HTTPStatus.FORBIDDEN:
+        hint = ". The consent has to include the scopes `webhook` and `client_invoices.read`: give it again"
+    return OperationFailed(f"Qonto answered {response.status}: {reason or 'no reason given'}{hint}")
+
+
+def _object(response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
+    try:
+        fields = json.loads(response.data)
+    except (ValueError, RecursionError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _shown(value: Any) -> str:
+    """Texts of others, on a terminal: without what could steer it."""
+    return "".join(c for c in value if c.isprintable()) if isinstance(value, str) else ""
