@@ -48,6 +48,22 @@ def test_a_thousand_invoices_through_faults_byte_for_byte(deployed: Deployed) ->
     assert deployment.versions() == versions
 
 
+def test_a_run_with_nothing_new_costs_four_requests(deployed: Deployed) -> None:
+    """One to Qonto, and three to DynamoDB: checkpoint, pending invoices, checkpoint. The receipt has them all."""
+    deployment = deployed(invoices=20, plain_files=True)
+    first = deployment.sync()
+    deployment.drain(seconds=300)
+    deployment.pass_time(3_600)
+    deployment.sync()
+    deployment.pass_time(200)
+    quiet = deployment.sync()
+    assert first["cost"]["aws_requests"]["s3"] >= first["invoices"]["archived"] + first["attachments"]["archived"] > 0
+    assert first["cost"]["gb_seconds"] > 0
+    assert quiet["invoices"]["listed"] == 0
+    assert quiet["requests"] == {"qonto": 1, "files": 0, "throttled": 0}
+    assert quiet["cost"]["aws_requests"] == {"dynamodb": 3, "s3": 0, "secretsmanager": 0, "sqs": 0}
+
+
 @pytest.mark.slow
 def test_four_concurrent_syncs_commit_once(deployed: Deployed) -> None:
     """One window, one commit; the others are superseded, and the archive is right."""

@@ -120,6 +120,7 @@ class Lambdas:
             clock=self.network.scheduler,
             deadline=self._deadline(process, _SYNC_SECONDS),
             requests=Requests(),
+            memory_mb=1024,
         )
         try:
             result = run.execute()

@@ -57,6 +57,7 @@ def emitted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
             tally=Tally(backlog=backlog),
             checkpoint=Checkpoint(START, 1, RunId("run")),
             duration_ms=1,
+            memory_mb=1024,
             requests=Requests(),
         )
     )

@@ -81,6 +81,7 @@ class World:
             clock=self.clock,
             deadline=self.deadline,
             requests=Requests(),
+            memory_mb=1024,
             dry_run=dry_run,
         )
 

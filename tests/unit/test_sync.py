@@ -55,6 +55,7 @@ def test_archives_everything_and_commits_once(world: World) -> None:
         "woken": 0,
         "checkpoint": {"version": 1, "synced_until": "2026-03-01T12:09:10Z"},
         "requests": {"qonto": 0, "files": 0, "throttled": 0},
+        "cost": {"gb_seconds": 0.0, "aws_requests": {"dynamodb": 0, "s3": 0, "secretsmanager": 0, "sqs": 0}},
         "duration_ms": 0,
     }
 

@@ -37,10 +37,12 @@ from qonto_sync.token_refresh import TokenRefresh
 if TYPE_CHECKING:
     import urllib3
     from aws_lambda_powertools.utilities.typing import LambdaContext
+    from botocore.client import BaseClient
 
     from qonto_sync.events import SyncRequest
     from qonto_sync.model import ConnectionName
     from qonto_sync.ports import Deadline
+    from qonto_sync.result import AwsService
 
 
 class Application:
@@ -55,15 +57,22 @@ class Application:
         self.limiter = RateLimiter(limits, self.clock)
         self.executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="archive")
         config = client_config(settings.workers)
-        dynamodb = boto3.client("dynamodb", config=config)
+        self.requests = Requests()
+        """Of the invocation that is under way."""
+        dynamodb = self._counted(boto3.client("dynamodb", config=config), "dynamodb")
         self.checkpoints = DynamoDbCheckpoints(dynamodb, settings.state_table, self.clock)
         self.intents = DynamoDbRefreshIntents(dynamodb, settings.state_table)
         self.refusals = Refusals(self.clock)
         self.ledger = DynamoDbLedger(dynamodb, settings.state_table, self.clock, random.random)
-        self.archive = S3Archive(boto3.client("s3", config=config), settings.archive_bucket)
-        self.queue = SqsRetryQueue(boto3.client("sqs", config=config), settings.retry_queue_url)
-        secretsmanager = boto3.client("secretsmanager", config=config)
+        self.archive = S3Archive(self._counted(boto3.client("s3", config=config), "s3"), settings.archive_bucket)
+        self.queue = SqsRetryQueue(self._counted(boto3.client("sqs", config=config), "sqs"), settings.retry_queue_url)
+        secretsmanager = self._counted(boto3.client("secretsmanager", config=config), "secretsmanager")
         self.secret = cache(lambda connection: SecretStore(secretsmanager, f"{settings.secret_prefix}{connection}"))
+
+    def _counted[Client: BaseClient](self, client: Client, service: AwsService) -> Client:
+        # Whatever is sent, repetitions included.
+        client.meta.events.register("before-send.*", lambda **_: self.requests.count_aws(service))
+        return client
 
     @staticmethod
     def from_environment() -> Application:
@@ -94,6 +103,7 @@ class Application:
             clock=self.clock,
             deadline=invocation.deadline,
             requests=invocation.requests,
+            memory_mb=int(context.memory_limit_in_mb),
             dry_run=request.dry_run,
         )
 
@@ -115,7 +125,7 @@ class _Invocation:
     def __init__(self, application: Application, context: LambdaContext) -> None:
         self._application = application
         self.deadline = InvocationDeadline(context.get_remaining_time_in_millis)
-        self.requests = Requests()
+        self.requests = application.requests = Requests()
         # The rate limits are Qonto's: the file host has none that we know of.
         self._qonto = self._http(application.pool, application.limiter, self.deadline)
         origins = application.settings.attachment_origins

@@ -34,6 +34,7 @@ class Outcome:
 
 
 type RequestKind = Literal["qonto", "files", "throttled"]
+type AwsService = Literal["dynamodb", "s3", "secretsmanager", "sqs"]
 
 
 class RunOutcome(StrEnum):
@@ -53,14 +54,26 @@ class Requests:
     def __init__(self) -> None:
         self._lock = Lock()
         self._counts: dict[RequestKind, int] = {"qonto": 0, "files": 0, "throttled": 0}
+        self._to_aws: dict[AwsService, int] = {"dynamodb": 0, "s3": 0, "secretsmanager": 0, "sqs": 0}
 
     def count(self, kind: RequestKind) -> None:
         """Counts one more."""
         with self._lock:
             self._counts[kind] += 1
 
+    def count_aws(self, service: AwsService) -> None:
+        """Counts one more, repetitions included: AWS bills them, too."""
+        with self._lock:
+            self._to_aws[service] += 1
+
+    @property
+    def to_aws(self) -> dict[AwsService, int]:
+        """Those to AWS, by service."""
+        with self._lock:
+            return dict(self._to_aws)
+
     def as_dict(self) -> dict[RequestKind, int]:
-        """All counts so far."""
+        """Those to Qonto and the file host so far."""
         with self._lock:
             return dict(self._counts)
 
@@ -149,6 +162,8 @@ class SyncResult:
     tally: Tally
     checkpoint: Checkpoint | None
     duration_ms: int
+    memory_mb: int
+    """What the function has, and is billed for."""
     requests: Requests = field(default_factory=Requests)
 
     def as_dict(self) -> dict[str, Any]:
@@ -180,5 +195,9 @@ class SyncResult:
                 "synced_until": to_text(checkpoint.synced_until) if checkpoint else None,
             },
             "requests": self.requests.as_dict(),
+            "cost": {
+                "gb_seconds": round(self.duration_ms / 1000 * self.memory_mb / 1024, 3),
+                "aws_requests": self.requests.to_aws,
+            },
             "duration_ms": self.duration_ms,
         }

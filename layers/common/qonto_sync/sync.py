@@ -74,6 +74,7 @@ class SyncRun:
         clock: Clock,
         deadline: Deadline,
         requests: Requests,
+        memory_mb: int,
         dry_run: bool = False,
     ) -> None:
         self._connection = connection
@@ -88,6 +89,7 @@ class SyncRun:
         self._clock = clock
         self._deadline = deadline
         self._requests = requests
+        self._memory_mb = memory_mb
         self._dry_run = dry_run
         self._tally = Tally()
         self._checkpoint: Checkpoint | None = None
@@ -114,6 +116,7 @@ class SyncRun:
             tally=self._tally,
             checkpoint=self._checkpoint,
             duration_ms=round((self._clock.monotonic() - started) * 1000),
+            memory_mb=self._memory_mb,
             requests=self._requests,
         )
         _log.info("run_finished", extra={"result": result.as_dict()})
