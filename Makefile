@@ -19,17 +19,18 @@ SEEDS ?= 20000
 FROM ?= 0
 STACK ?= qonto-sync
 # Names may come from customers: as they are, so that neither make nor the shell executes a part of one.
-unexport NAME SCHEDULE STACK STALLED_AFTER
+unexport NAME SCHEDULE STACK STALLED_AFTER ID
 export CONNECTION_NAME = $(value NAME)
 export CONNECTION_SCHEDULE = $(value SCHEDULE)
 export CONNECTION_STACK = $(value STACK)
 export CONNECTION_STALLED_AFTER = $(value STALLED_AFTER)
+export WEBHOOK_ID = $(value ID)
 
-.PHONY: help run local invoke test check check-fast check-template simulate format build clean setup setup-sam setup-checkov lock \
-	connection connection-remove connections
+.PHONY: help run local invoke test check check-fast check-template simulate bench format build clean lock \
+	setup setup-sam setup-checkov setup-bench connection connection-remove connections webhook-subscribe webhook-list webhook-unsubscribe webhook-load
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 19
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 21
 
 run: setup ## watch the whole system sync simulated invoices (or yours: QONTO_LOGIN, QONTO_SECRET_KEY)
 	@python -m local.run $(ARGS)
@@ -60,6 +61,9 @@ check-fast: check ## the inner loop: every check, and the tests that take second
 simulate: setup ## more seeds of the simulation: SEEDS=, FROM=
 	@python -m tests.simulation --seeds $(SEEDS) --from $(FROM)
 
+bench: setup setup-bench build ## compare it with other ways to do the job: a quarter of an hour, with ARGS=--quick a minute
+	@python -m bench $(ARGS)
+
 format: setup ## put the code in order
 	ruff check --fix .
 	ruff format .
@@ -77,12 +81,25 @@ connection-remove: setup ## stop synchronizing it; what is archived stays: NAME=
 connections: setup ## the organizations of a deployed stack, and how far each one is: STACK=
 	@python -m operations.connections list --stack="$$CONNECTION_STACK"
 
+webhook-subscribe: setup ## have Qonto tell a deployed stack of every change at once: NAME=, STACK=
+	@python -m operations.webhooks subscribe --stack="$$CONNECTION_STACK" -- "$$CONNECTION_NAME"
+
+webhook-list: setup ## a connection's webhook subscriptions at Qonto: NAME=, STACK=
+	@python -m operations.webhooks list --stack="$$CONNECTION_STACK" -- "$$CONNECTION_NAME"
+
+webhook-unsubscribe: setup ## end one of them, and forget its secret: NAME=, ID=, STACK=
+	@python -m operations.webhooks unsubscribe --stack="$$CONNECTION_STACK" --id="$$WEBHOOK_ID" -- "$$CONNECTION_NAME"
+
+webhook-load: setup ## a burst of webhooks on loopback: none is lost, each acknowledged within a second
+	@python -m local.webhook_load $(ARGS)
+
 clean: ## forget the local run: its archive, its state, the build
 	rm -rf .local .aws-sam
 
 setup: .venv/ready
 setup-sam: .venv-sam/ready
 setup-checkov: .venv-checkov/ready
+setup-bench: .venv-bench/ready
 
 .venv/ready: requirements/dev.txt
 	@echo "Setting up .venv (once, about a minute) …"
@@ -103,9 +120,16 @@ setup-checkov: .venv-checkov/ready
 	@.venv-checkov/bin/pip install --quiet --require-hashes -r $<
 	@touch $@
 
+.venv-bench/ready: requirements/bench.txt
+	@echo "Setting up .venv-bench (once, half a minute) …"
+	@$(PYTHON) -m venv --clear .venv-bench
+	@.venv-bench/bin/pip install --quiet --require-hashes -r $<
+	@touch $@
+
 COMPILE := uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.13 --custom-compile-command "make lock"
 lock: setup ## pin the newest dependencies, with hashes
 	$(COMPILE) requirements/layer.in -o layers/common/requirements.txt
 	$(COMPILE) requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) requirements/sam.in -o requirements/sam.txt
 	$(COMPILE) requirements/checkov.in -o requirements/checkov.txt
+	$(COMPILE) requirements/bench.in -o requirements/bench.txt

@@ -1,0 +1,47 @@
+"""SyncFunction's handler, in the environment that the template gives it."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from bench.measuring import job_from_arguments, measured
+from functions.sync.app import application, lambda_handler
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the handler asks of its context. The local stack's own would load moto, which is no part of the job."""
+
+    deadline: float
+    aws_request_id: str = "00000000-0000-0000-0000-000000000000"
+    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:bench"
+
+    @property
+    def function_name(self) -> str:
+        """As Lambda says it."""
+        return os.environ["AWS_LAMBDA_FUNCTION_NAME"]
+
+    @property
+    def memory_limit_in_mb(self) -> str:
+        """As Lambda says it."""
+        return os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda would end it."""
+        return max(0, int((self.deadline - time.time()) * 1000))
+
+
+def main() -> None:
+    """Makes the clients, as a first invocation does, then does the job."""
+    job = job_from_arguments()
+    application()
+    context: Any = Context(deadline=time.time() + float(os.environ["BENCH_TIMEOUT"]))
+    measured(job, partial(lambda_handler, {}, context))
+
+
+if __name__ == "__main__":
+    main()

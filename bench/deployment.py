@@ -1,0 +1,76 @@
+"""SyncFunction as template.yaml describes it, with the simulator's addresses in place of AWS's and Qonto's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from local.cloudformation import read
+from local.lambda_service import environment_variables
+from local.stack import DeployedFunction
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bench.simulator import Ports
+
+ROOT: Final = Path(__file__).parent.parent
+TEMPLATE: Final = ROOT / "template.yaml"
+BUCKET: Final = "archive"
+
+
+def function(logical_id: str, ports: Ports) -> DeployedFunction:
+    """What Lambda would know about it."""
+    document = read(TEMPLATE)
+    properties = document["Resources"][logical_id]["Properties"]
+    shared = document["Globals"]["Function"]
+    aws = ports.origin("aws")
+    given = {
+        **{name: parameter.get("Default") for name, parameter in document["Parameters"].items()},
+        "QontoApiUrl": ports.origin("qonto"),
+        "AttachmentHosts": ports.origin("files"),
+        "AwsEndpointUrl": aws,
+        "StateTable": "state",
+        "ArchiveBucket": BUCKET,
+        "RetryQueue": f"{aws}/123456789012/retry",
+        "AWS::StackName": "bench",
+    }
+    variables = {**shared["Environment"]["Variables"], **properties.get("Environment", {}).get("Variables", {})}
+    name = f"bench-{logical_id}"
+    return DeployedFunction(
+        logical_id=logical_id,
+        name=name,
+        arn=f"arn:aws:lambda:eu-central-1:123456789012:function:{name}",
+        handler=properties.get("Handler", shared.get("Handler")),
+        timeout=properties["Timeout"],
+        memory=properties["MemorySize"],
+        environment={name: _resolved(value, given) for name, value in variables.items()},
+        log_group="bench",
+        source=ROOT / properties["CodeUri"],
+    )
+
+
+def functions() -> list[str]:
+    """Their logical ids."""
+    resources = read(TEMPLATE)["Resources"]
+    return [name for name, resource in resources.items() if resource["Type"] == "AWS::Serverless::Function"]
+
+
+def environment(ports: Ports, logical_id: str = "SyncFunction") -> dict[str, str]:
+    """What a function finds in `os.environ`."""
+    return environment_variables(function(logical_id, ports))
+
+
+def _resolved(value: Any, given: Mapping[str, str]) -> str:
+    """A variable of the template, which is a text or a reference.
+
+    Raises:
+        ValueError: it is something else, so that this has to learn it.
+    """
+    match value:
+        case str() | int():
+            return str(value)
+        case {"Ref": str(name)}:
+            return given[name]
+        case _:
+            raise ValueError(f"unknown in an environment variable: {value!r}")

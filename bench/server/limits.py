@@ -1,0 +1,44 @@
+"""Qonto's two rate limits, as exact sliding windows."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from math import ceil
+from typing import Final
+
+WINDOW_REQUESTS: Final = 1_000
+WINDOW_SECONDS: Final = 10.0
+WINDOWS: Final = ((WINDOW_REQUESTS, WINDOW_SECONDS), (10_000, 600.0))
+"""Requests in any so many seconds, for one IP address."""
+
+
+class Limits:
+    """Admits or refuses, and remembers when it admitted."""
+
+    def __init__(self, *, enforced: bool) -> None:
+        self._enforced = enforced
+        self._admitted: deque[float] = deque(maxlen=max(most for most, _ in WINDOWS))
+        self._total = 0
+        self.milestones: list[float] = []
+        """Seconds from the first request to the one that follows each full window: number 1 001, 2 001, …"""
+
+    def wait(self) -> int:
+        """Admits a request and gives 0, or the whole seconds that it should wait."""
+        if not self._enforced:
+            return 0
+        now = time.monotonic()
+        waits = [
+            self._admitted[-most] + seconds - now
+            for most, seconds in WINDOWS
+            if len(self._admitted) >= most and self._admitted[-most] + seconds > now
+        ]
+        if waits:
+            return ceil(max(waits))
+        if self._total == 0:
+            self._first = now
+        elif self._total % WINDOW_REQUESTS == 0:
+            self.milestones.append(now - self._first)
+        self._admitted.append(now)
+        self._total += 1
+        return 0

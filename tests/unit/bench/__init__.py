@@ -1,0 +1,1 @@
+"""What the benchmark computes, and what its server promises the contenders."""

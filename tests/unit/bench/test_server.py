@@ -1,0 +1,152 @@
+"""The server keeps the promises that the contenders rely on."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bench.server.dynamodb import DynamoDb
+from bench.server.http import Request
+from bench.server.organization import Organization, id_of
+from bench.server.s3 import S3
+from bench.server.tally import NO_LATENCIES, Tally
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+ITEM = {"pk": {"S": "invoice#1"}, "version": {"N": "1"}}
+
+
+def s3_answer(s3: S3, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, str]:
+    """Status and ETag."""
+    path, _, query = path.partition("?")
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    response = s3.answer(Request(method, path, query, named, body))
+    return response.status, response.headers.get("ETag", "")
+
+
+@pytest.fixture
+def s3() -> S3:
+    """An empty one."""
+    return S3(latencies=NO_LATENCIES, tally=Tally())
+
+
+@pytest.fixture
+def tally() -> Tally:
+    """What the server under test counts into."""
+    return Tally()
+
+
+@pytest.fixture
+def dynamodb(tally: Tally) -> DynamoDb:
+    """An empty table."""
+    return DynamoDb(tally=tally)
+
+
+def ask(dynamodb: DynamoDb, operation: str, **request: Any) -> tuple[int, Any]:
+    """Status and answer."""
+    response = dynamodb.answer(operation, json.dumps(request).encode())
+    return response.status, json.loads(b"".join(response.body))
+
+
+def test_a_page_has_what_was_updated_in_its_window() -> None:
+    """In the order of creation, the edited ones at their old places."""
+    organization = Organization(1_000, 500)
+    now = datetime.now(UTC)
+    assert len(organization.updated_between(LONG_AGO, now)) == 1_000
+    assert organization.updated_between(now - timedelta(hours=1), now) == []
+    organization.edit(10, now - timedelta(minutes=5))
+    assert organization.updated_between(now - timedelta(hours=1), now) == list(range(0, 1_000, 100))
+    assert len(organization.updated_between(LONG_AGO, now - timedelta(hours=1))) == 990
+
+
+def test_an_invoice_is_json_of_three_kilobytes() -> None:
+    """With the ids that it is found by."""
+    organization = Organization(3, 500)
+    document = organization.document(2)
+    invoice = json.loads(document)
+    assert 2_900 < len(document) < 3_300
+    assert organization.index(invoice["id"]) == organization.attachment_index(invoice["attachment_id"]) == 2
+
+
+def test_a_file_is_a_pdf_of_the_set_size() -> None:
+    """And no two are the same."""
+    organization = Organization(2, 500)
+    first, second = organization.file(0), organization.file(1)
+    assert b"".join(first.body).startswith(b"%PDF-")
+    assert len(b"".join(first.body)) == 500
+    assert first.etag != second.etag
+    assert organization.attachment_index(id_of("attachment", 1)) == 1
+
+
+def test_s3_refuses_to_replace_what_is_not_named(s3: S3) -> None:
+    """412, as for real."""
+    status, etag = s3_answer(s3, "PUT", "/archive/key", b"one", if_none_match="*")
+    assert status == 200
+    assert s3_answer(s3, "PUT", "/archive/key", b"two", if_none_match="*")[0] == 412
+    assert s3_answer(s3, "PUT", "/archive/key", b"two", if_match='"another"')[0] == 412
+    assert s3_answer(s3, "PUT", "/archive/key", b"two", if_match=etag)[0] == 200
+    assert s3_answer(s3, "PUT", "/archive/other", b"two", if_match=etag)[0] == 404
+
+
+def test_s3_puts_parts_together(s3: S3) -> None:
+    """By their numbers."""
+    s3_answer(s3, "POST", "/archive/key?uploads")
+    s3_answer(s3, "PUT", "/archive/key?partNumber=2&uploadId=upload-1", b"two")
+    s3_answer(s3, "PUT", "/archive/key?partNumber=1&uploadId=upload-1", b"one")
+    assert s3_answer(s3, "POST", "/archive/key?uploadId=upload-1")[0] == 200
+    assert s3.objects["key"].body == b"onetwo"
+
+
+def test_dynamodb_writes_on_condition(dynamodb: DynamoDb, tally: Tally) -> None:
+    """And shows what is in the way."""
+    new = {"Item": ITEM, "ConditionExpression": "attribute_not_exists(pk)"}
+    assert ask(dynamodb, "PutItem", **new)[0] == 200
+    status, failure = ask(dynamodb, "PutItem", **new, ReturnValuesOnConditionCheckFailure="ALL_OLD")
+    assert (status, failure["Item"]) == (400, ITEM)
+    condition: dict[str, Any] = {
+        "ConditionExpression": "#version = :read_version",
+        "ExpressionAttributeNames": {"#version": "version"},
+        "ExpressionAttributeValues": {":read_version": {"N": "1"}},
+    }
+    assert ask(dynamodb, "PutItem", Item={**ITEM, "version": {"N": "2"}}, **condition)[0] == 200
+    assert ask(dynamodb, "PutItem", Item={**ITEM, "version": {"N": "2"}}, **condition)[0] == 400
+    assert tally.amounts["write_units"] == 2
+
+
+def test_dynamodb_updates_attributes(dynamodb: DynamoDb) -> None:
+    """Of an item that may be new."""
+    change = {
+        "Key": {"pk": {"S": "checkpoint#default"}},
+        "UpdateExpression": "SET synced_until = :synced_until, #version = :version",
+        "ExpressionAttributeNames": {"#version": "version"},
+        "ExpressionAttributeValues": {":synced_until": {"S": "now"}, ":version": {"N": "1"}},
+    }
+    ask(dynamodb, "UpdateItem", **change)
+    _, found = ask(dynamodb, "GetItem", Key=change["Key"])
+    assert found["Item"] == {"pk": {"S": "checkpoint#default"}, "synced_until": {"S": "now"}, "version": {"N": "1"}}
+
+
+def test_a_transaction_is_done_as_a_whole_or_not_at_all(dynamodb: DynamoDb, tally: Tally) -> None:
+    """And costs twice as much as its writes alone."""
+    new, other = ({"pk": {"S": f"invoice#{number}"}} for number in (1, 2))
+    puts = [{"Put": {"Item": item, "ConditionExpression": "attribute_not_exists(pk)"}} for item in (new, other)]
+    assert ask(dynamodb, "TransactWriteItems", TransactItems=puts[:1])[0] == 200
+    status, failure = ask(dynamodb, "TransactWriteItems", TransactItems=puts)
+    assert status == 400
+    assert failure["CancellationReasons"] == [{"Code": "ConditionalCheckFailed"}, {"Code": "None"}]
+    assert set(dynamodb.items) == {"invoice#1"}
+    assert tally.amounts["write_units"] == 2
+
+
+def test_dynamodb_tells_of_each_statement_of_a_batch(dynamodb: DynamoDb) -> None:
+    """One that inserts what is there fails alone."""
+    insert = "INSERT INTO \"state\" VALUE {'pk': ?, 'version': ?}"
+    statements = [
+        {"Statement": insert, "Parameters": [{"S": pk}, {"N": "1"}]} for pk in ("invoice#1", "invoice#2", "invoice#1")
+    ]
+    _, answer = ask(dynamodb, "BatchExecuteStatement", Statements=statements)
+    codes = [response.get("Error", {}).get("Code") for response in answer["Responses"]]
+    assert codes == [None, None, "DuplicateItem"]
+    assert set(dynamodb.items) == {"invoice#1", "invoice#2"}
