@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from local.cloudformation import read
 from local.lambda_service import environment_variables
 from local.stack import DeployedFunction
+from qonto_sync.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +60,11 @@ def functions() -> list[str]:
 def environment(ports: Ports, logical_id: str = "SyncFunction") -> dict[str, str]:
     """What a function finds in `os.environ`."""
     return environment_variables(function(logical_id, ports))
+
+
+def our_threads(ports: Ports) -> int:
+    """How many SyncFunction has as it is deployed."""
+    return Settings.from_environment(environment(ports)).workers
 
 
 def _resolved(value: Any, given: Mapping[str, str]) -> str:

@@ -88,7 +88,8 @@ def _at_most(value: float, floor: float, goal: float, text: str = "") -> _Measur
 
 def _wall_against_bare(results: Results) -> _Measured:
     ours, bare = (results.typical("new", contender, _wall) for contender in ("ours", "bare"))
-    return _at_most(ours / bare, 1.25, 1.0)
+    same = results.typical("same threads", "bare", _wall)
+    return _at_most(ours / bare, 1.25, 1.0, f"{ours / bare:.2f}; {ours / same:.2f} if bare has as many threads as ours")
 
 
 def _guide_against_ours(results: Results) -> _Measured:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import time
@@ -32,6 +33,8 @@ class Measurement:
 
     wall: float
     cpu: float
+    system: float
+    """What of it the kernel took: sockets, mostly."""
     setup_cpu: float
     """Before the job: starting Python, importing, making clients."""
     peak_bytes: int
@@ -43,12 +46,13 @@ class Measurement:
 def measured(job: Job, work: Callable[[], Any]) -> None:
     """Does the work and reports what it took."""
     base = _peak_bytes()
-    setup = time.process_time()
+    setup, system = time.process_time(), os.times().system
     started = time.perf_counter()
     result = work()
     wall = time.perf_counter() - started
     cpu = time.process_time() - setup
-    done = Measurement(wall, cpu, setup, _peak_bytes(), base, result)
+    system = os.times().system - system
+    done = Measurement(wall, cpu, system, setup, _peak_bytes(), base, result)
     Path(job.report).write_text(json.dumps(asdict(done)))
 
 

@@ -65,14 +65,16 @@ class Runner:
         self._simulator = simulator
         self._folder = folder
 
-    def first(self, contender: str, work: Work, variables: Mapping[str, str] | None = None) -> Run:
-        """The job from nothing.
+    def first(
+        self, contender: str, work: Work, variables: Mapping[str, str] | None = None, *, workers: int = WORKERS
+    ) -> Run:
+        """The job from nothing; `workers` are the others' threads, for ours brings its own number.
 
         Raises:
             JobNotDone: the process failed, or something is not in S3.
         """
         self._simulator.reset(work)
-        return _complete(self._run(contender, work, {**_pace(work), **(variables or {})}))
+        return _complete(self._run(contender, work, {**_pace(work), **(variables or {})}, workers))
 
     def again(self, contender: str, work: Work, *, edited: int = 0) -> Run:
         """The job once more, after so many invoices were edited; with latencies, whatever it was before.
@@ -84,12 +86,12 @@ class Runner:
         self._simulator.set_latency()
         return _complete(self._run(contender, work, _pace(work)))
 
-    def _run(self, contender: str, work: Work, variables: Mapping[str, str]) -> Run:
+    def _run(self, contender: str, work: Work, variables: Mapping[str, str], workers: int = WORKERS) -> Run:
         self._simulator.forget_counts()
         ports = self._simulator.ports
         report, log = self._folder / "report.json", self._folder / "log"
         report.unlink(missing_ok=True)
-        job = Job(ports.origin("qonto"), ports.origin("aws"), BUCKET, WORKERS, str(report))
+        job = Job(ports.origin("qonto"), ports.origin("aws"), BUCKET, workers, str(report))
         with log.open("wb") as output, tempfile.TemporaryFile() as words:
             process = subprocess.Popen(  # noqa: S603 - our own command
                 [_python(contender), "-m", f"bench.contenders.{contender}", json.dumps(asdict(job))],

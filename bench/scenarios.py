@@ -8,6 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.cold_start import cold_starts
+from bench.deployment import our_threads
 from bench.running import Work
 
 if TYPE_CHECKING:
@@ -120,6 +121,9 @@ def new(bench: Bench) -> None:
             bench.add("new", bench.runner.first(contender, work))
             if contender == "ours":
                 bench.add("nothing new", bench.runner.again("ours", work))
+            if contender == "bare":
+                threads = our_threads(bench.ports)
+                bench.add("same threads", bench.runner.first("bare", work, workers=threads))
 
 
 def growth(bench: Bench) -> None:

@@ -112,7 +112,7 @@ def test_a_bare_host_is_public_and_a_full_origin_is_what_it_says(monkeypatch: py
     with raw_server(OK) as server:
         hosts = f"127.0.0.1:{server.port},{server.origin}"
         application = Application(Settings.from_environment({**GOOD, "ATTACHMENT_HOSTS": hosts}))
-        context: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 5_000)
+        context: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 5_000, memory_limit_in_mb="1024")
         files: Any = application.sync_run(SyncRequest(CONNECTION), context)._archiver._files
         for origin, error in ((f"https://127.0.0.1:{server.port}", "is not public"), (server.origin, "is no PDF")):
             attachment = Attachment(AttachmentId("a"), f"{origin}/f", None, None)
