@@ -42,7 +42,9 @@ invoke: build ## one function in Lambda's container, beside `make local`: FUNCTI
 	sam local invoke $(FUNCTION) -e $(EVENT) --env-vars .local/sam-env.json \
 		--parameter-overrides Architecture=$(ARCHITECTURE) $(ARGS)
 
-test: check check-template build ## every check and every test
+test: ## every check and every test
+	@$(MAKE) --no-print-directory -j3 setup setup-sam setup-checkov
+	@$(MAKE) --no-print-directory check check-template build
 	pytest -n auto
 
 check: setup ## lint, format and types

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from qonto_sync.model import ConnectionName, RefreshIntent
 
-SEEDS = 3_000
+SEEDS = 1_500
 _MISHAPS = {Kind.CRASH, Kind.FAULT}
 
 
