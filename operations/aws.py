@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from botocore.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 
 class OperationFailed(Exception):
@@ -71,3 +72,15 @@ def explained() -> Iterator[None]:
 
 def _in_one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def report(operation: Callable[[], Iterable[str]]) -> int:
+    """Prints what an operation tells, or why it could not be done, and gives the shell's exit status."""
+    try:
+        with explained():
+            lines = list(operation())
+    except OperationFailed as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    print("\n".join(lines))
+    return 0

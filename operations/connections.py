@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from operations.arguments import connection_name, schedule_expression, stalled_after
-from operations.aws import OperationFailed, explained, open_session
+from operations.aws import open_session, report
 from operations.changes import check_secret, put_alarm, put_schedule, remove_alarm, remove_schedule
 from operations.listing import rows, table
 from operations.messages import added, removed
@@ -25,14 +25,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what was asked for, and tell the shell whether it worked."""
     options = _parser().parse_args(arguments)
-    try:
-        with explained():
-            lines = list(options.run(options))
-    except OperationFailed as error:
-        print(error, file=sys.stderr)
-        return error.exit_status
-    print("\n".join(lines))
-    return 0
+    return report(lambda: options.run(options))
 
 
 def _add(options: argparse.Namespace) -> Iterable[str]:

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from operations.arguments import any_connection_name
-from operations.aws import OperationFailed, explained, open_session
+from operations.aws import OperationFailed, open_session, report
 from operations.changes import check_secret
 from operations.messages import subscribed, subscriptions_table, unsubscribed
 from operations.qonto import open_connection, sync_errors_explained
@@ -34,14 +34,12 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what was asked for, and tell the shell whether it worked."""
     options = _parser().parse_args(arguments)
-    try:
-        with explained(), sync_errors_explained():
-            lines = list(options.run(options))
-    except OperationFailed as error:
-        print(error, file=sys.stderr)
-        return error.exit_status
-    print("\n".join(lines))
-    return 0
+
+    def operation() -> list[str]:
+        with sync_errors_explained():
+            return list(options.run(options))
+
+    return report(operation)
 
 
 def subscribe(session: boto3.Session, stack: Stack, connection: ConnectionName) -> Iterable[str]:
