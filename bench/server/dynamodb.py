@@ -20,8 +20,6 @@ _WRITE_UNIT_BYTES = 1024
 _READ_UNIT_BYTES = 4096
 _ABSENT = re.compile(r"attribute_not_exists\s*\(\s*(\S+?)\s*\)")
 _EQUAL = re.compile(r"(\S+)\s*=\s*(\S+)")
-_INSERT = re.compile(r"INSERT INTO \"?[^\s\"]+\"? VALUE \{(.*)\}", re.DOTALL)
-_MEMBER = re.compile(r"'([^']+)'\s*:\s*\?")
 
 
 class Refused(Exception):
@@ -45,7 +43,6 @@ class DynamoDb:
             "PutItem": self._put_item,
             "UpdateItem": self._update_item,
             "Query": self._query,
-            "BatchExecuteStatement": self._batch_execute_statement,
             "TransactWriteItems": self._transact_write_items,
         }
 
@@ -93,20 +90,6 @@ class DynamoDb:
         self._tally.add("read_units", max(1, len(found)))
         found.sort(key=lambda item: str(item["due_at"]["S"]))
         return {"Items": found, "Count": len(found), "ScannedCount": len(found)}
-
-    def _batch_execute_statement(self, request: dict[str, Any]) -> dict[str, Any]:
-        return {"Responses": [self._execute(statement) for statement in request["Statements"]]}
-
-    def _execute(self, statement: dict[str, Any]) -> dict[str, Any]:
-        """Of PartiQL, `INSERT INTO "table" VALUE {'pk': ?, …}`."""
-        matched = _INSERT.fullmatch(statement["Statement"].strip())
-        if matched is None:
-            return {"Error": {"Code": "ValidationError", "Message": f"Unknown here: {statement['Statement']}"}}
-        item = dict(zip(_MEMBER.findall(matched[1]), statement["Parameters"], strict=True))
-        if _key(item) in self.items:
-            return {"Error": {"Code": "DuplicateItem", "Message": "Duplicate primary key exists in table"}}
-        self._write(item)
-        return {"TableName": "state"}
 
     def _transact_write_items(self, request: dict[str, Any]) -> dict[str, Any]:
         """Of `Put` only: all of them, or none."""

@@ -138,15 +138,3 @@ def test_a_transaction_is_done_as_a_whole_or_not_at_all(dynamodb: DynamoDb, tall
     assert failure["CancellationReasons"] == [{"Code": "ConditionalCheckFailed"}, {"Code": "None"}]
     assert set(dynamodb.items) == {"invoice#1"}
     assert tally.amounts["write_units"] == 2
-
-
-def test_dynamodb_tells_of_each_statement_of_a_batch(dynamodb: DynamoDb) -> None:
-    """One that inserts what is there fails alone."""
-    insert = "INSERT INTO \"state\" VALUE {'pk': ?, 'version': ?}"
-    statements = [
-        {"Statement": insert, "Parameters": [{"S": pk}, {"N": "1"}]} for pk in ("invoice#1", "invoice#2", "invoice#1")
-    ]
-    _, answer = ask(dynamodb, "BatchExecuteStatement", Statements=statements)
-    codes = [response.get("Error", {}).get("Code") for response in answer["Responses"]]
-    assert codes == [None, None, "DuplicateItem"]
-    assert set(dynamodb.items) == {"invoice#1", "invoice#2"}
