@@ -110,22 +110,10 @@ setup-bench: .venv-bench/ready
 	@.venv/bin/pip install --quiet --require-hashes -r $<
 	@touch $@
 
-.venv-sam/ready: requirements/sam.txt
-	@echo "Setting up .venv-sam (once, about a minute) …"
-	@$(PYTHON) -m venv --clear .venv-sam
-	@.venv-sam/bin/pip install --quiet --require-hashes -r $<
-	@touch $@
-
-.venv-checkov/ready: requirements/checkov.txt
-	@echo "Setting up .venv-checkov (once, half a minute) …"
-	@$(PYTHON) -m venv --clear .venv-checkov
-	@.venv-checkov/bin/pip install --quiet --require-hashes -r $<
-	@touch $@
-
-.venv-bench/ready: requirements/bench.txt
-	@echo "Setting up .venv-bench (once, half a minute) …"
-	@$(PYTHON) -m venv --clear .venv-bench
-	@.venv-bench/bin/pip install --quiet --require-hashes -r $<
+.venv-%/ready: requirements/%.txt
+	@echo "Setting up .venv-$* (once, up to a minute) …"
+	@$(PYTHON) -m venv --clear .venv-$*
+	@.venv-$*/bin/pip install --quiet --require-hashes -r $<
 	@touch $@
 
 COMPILE := uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.13 --custom-compile-command "make lock"
