@@ -51,6 +51,7 @@ check: setup ## lint, format and types
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports --no-logo
 
 check-template: setup-sam setup-checkov ## lint the template: what AWS, cfn-lint and checkov have to say
 	sam validate --lint

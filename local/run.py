@@ -28,7 +28,7 @@ from local.stack import deploy
 from local.webhook_endpoint import WebhookEndpoint
 from local.webhooks import NotArchived, subscribe
 from operations.aws import OperationFailed
-from qonto_sync.errors import SyncError
+from qonto_sync.domain.errors import SyncError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

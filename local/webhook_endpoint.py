@@ -75,7 +75,7 @@ class WebhookEndpoint:
             return Response(HTTPStatus.NOT_FOUND, b'{"message":"Not Found"}')
         environment = self._free.get()
         try:
-            return response_of(environment.invoke(event_of(request, self._now())))
+            return response_for(environment.invoke(event_of(request, self._now())))
         except FunctionError:
             return Response(HTTPStatus.INTERNAL_SERVER_ERROR, b'{"message":"Internal Server Error"}')
         finally:
@@ -114,7 +114,7 @@ def event_of(request: Request, now: datetime) -> dict[str, Any]:
     }
 
 
-def response_of(result: Any) -> Response:
+def response_for(result: Any) -> Response:
     """The function's answer on the wire; what is none becomes the gateway's own error."""
     if not isinstance(result, dict) or not isinstance(result.get("statusCode"), int):
         return Response(HTTPStatus.INTERNAL_SERVER_ERROR, b'{"message":"Internal Server Error"}')

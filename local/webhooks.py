@@ -14,7 +14,7 @@ from local.comparison import is_archived
 from local.lambda_service import inside
 from operations import webhooks
 from operations.stack import find_stack
-from qonto_sync.model import ConnectionName
+from qonto_sync.domain.ids import ConnectionName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

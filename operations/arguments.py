@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from operations.aws import WrongArgument
 from operations.resources import LONGEST_ALARM
-from qonto_sync.keys import CONNECTION_PATTERN
-from qonto_sync.model import ConnectionName
+from qonto_sync.domain.ids import CONNECTION_PATTERN, ConnectionName
 
 
 def connection_name(text: str) -> ConnectionName:

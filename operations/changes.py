@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler.type_defs import CreateScheduleInputTypeDef, GetScheduleOutputTypeDef
 
     from operations.stack import Stack
-    from qonto_sync.model import ConnectionName
+    from qonto_sync.domain.ids import ConnectionName
 
 
 class Change(StrEnum):

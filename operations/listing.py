@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.config import Config
 
-from qonto_sync.errors import InvalidEvent
-from qonto_sync.events import parse_sync_event
-from qonto_sync.keys import checkpoint_key
+from qonto_sync.domain.errors import InvalidEvent
+from qonto_sync.domain.events import parse_sync_event
+from qonto_sync.domain.keys import checkpoint_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
 
     from operations.stack import Stack
-    from qonto_sync.model import ConnectionName
+    from qonto_sync.domain.ids import ConnectionName
 
 _AT_ONCE: Final = 16
 """A thousand connections one after the other would take a minute."""

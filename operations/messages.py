@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from operations.stack import Stack
     from operations.subscriptions import Subscription
-    from qonto_sync.model import ConnectionName
+    from qonto_sync.domain.ids import ConnectionName
 
 
 def added(stack: Stack, connection: ConnectionName, expression: str, hours: int, change: Change) -> Iterator[str]:

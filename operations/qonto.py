@@ -1,13 +1,12 @@
-"""Wires what asks Qonto in a connection's name: the functions' own code, with the operator's AWS credentials.
+"""Connects an operator's command to Qonto, with the functions' own code and the operator's AWS credentials.
 
-A refresh token is used by one process at a time, functions and operators alike: all go through `TokenRefresh` and its
-intents in the state table. Whoever exchanged a token in another way could lock the connection out for good.
+Only one process may use a refresh token at a time, be it a function or an operator's command. Both use `TokenRefresh`
+and its lease in the state table, because an exchange outside of it could lock the connection out for good.
 """
 
 from __future__ import annotations
 
 import random
-import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,19 +16,21 @@ from operations.aws import OperationFailed
 from operations.resources import secret_name
 from operations.subscriptions import QontoSubscriptions
 from operations.webhook_secrets import WebhookSecrets
-from qonto_sync.adapters.aws import client_config, impatient_config
-from qonto_sync.adapters.connections import connection_pool
-from qonto_sync.adapters.credentials import Refusals, SecretCredentials
-from qonto_sync.adapters.http_client import HttpClient
-from qonto_sync.adapters.oauth import OAuthTokenEndpoint
-from qonto_sync.adapters.refresh_intents import DynamoDbRefreshIntents
-from qonto_sync.adapters.secrets import SecretStore
-from qonto_sync.adapters.sqs_retries import SqsRetryQueue
-from qonto_sync.clock import InvocationDeadline, SystemClock, Within
-from qonto_sync.errors import SyncError
-from qonto_sync.result import Requests
+from qonto_sync.aws.cached_secrets import CachedSecrets
+from qonto_sync.aws.clients import client_config, low_latency_config
+from qonto_sync.aws.refresh_leases import DynamoDbRefreshLeases
+from qonto_sync.aws.secrets import SecretStore
+from qonto_sync.aws.sqs_retry_queue import SqsRetryQueue
+from qonto_sync.aws.state_table import StateTable
+from qonto_sync.bootstrap import Authentication
+from qonto_sync.clock import InvocationDeadline, SystemClock
+from qonto_sync.domain.errors import SyncError
+from qonto_sync.domain.request_counts import RequestCounter
+from qonto_sync.qonto.authenticated_client import AuthenticatedClient
+from qonto_sync.qonto.http_client import HttpClient
+from qonto_sync.qonto.http_pool import http_pool
 from qonto_sync.settings import Settings
-from qonto_sync.token_refresh import TokenRefresh
+from qonto_sync.usecases.credentials import RejectedCredentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,13 +38,14 @@ if TYPE_CHECKING:
     import boto3
 
     from operations.stack import Stack
-    from qonto_sync.model import ConnectionName
+    from qonto_sync.domain.ids import ConnectionName
+    from qonto_sync.ports import Deadline
 
 _SECONDS: Final = 120
-"""For a whole command. Another process's refresh takes twenty at most."""
+"""For a whole command. Another process's refresh takes 20 s at most."""
 
 _LONGEST_WRITE: Final = timedelta(seconds=8)
-"""The write of a secret, without the SDK's retries, ends before another process takes its intent over."""
+"""The write of a secret, without the SDK's retries, ends before another process can take over the lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class QontoConnection:
 
 @contextmanager
 def sync_errors_explained() -> Iterator[None]:
-    """Raises what stops the functions as what an operator is told: the text says what to do there, too."""
+    """Translates the functions' errors for an operator; their texts say what to do."""
     try:
         yield
     except SyncError as error:
@@ -64,46 +66,46 @@ def sync_errors_explained() -> Iterator[None]:
 
 
 def open_connection(session: boto3.Session, stack: Stack, connection: ConnectionName) -> QontoConnection:
-    """Goes by the deployed function's settings.
+    """Uses the settings of the deployed function.
 
     Raises:
-        OperationFailed: the function's environment is none that this version knows.
+        OperationFailed: this version does not understand the function's environment.
     """
     settings = _settings(session, stack)
     clock = SystemClock()
     end = clock.monotonic() + _SECONDS
     deadline = InvocationDeadline(lambda: int((end - clock.monotonic()) * 1000))
-    pool = connection_pool(1, clock)
+    pool = http_pool(1, clock)
 
-    def http(seconds: float) -> HttpClient:
-        within = Within(seconds, clock, deadline)
-        return HttpClient(pool, clock=clock, deadline=within, random=random.random, requests=Requests())
+    def http(until: Deadline) -> HttpClient:
+        return HttpClient(pool, clock=clock, deadline=until, random=random.random, requests=RequestCounter())
 
     config = client_config(1)
-    store = SecretStore(session.client("secretsmanager", config=config), secret_name(stack, connection))
-    intents = DynamoDbRefreshIntents(session.client("dynamodb", config=config), settings.state_table)
-    refresh = TokenRefresh(
-        connection,
-        secret=store,
-        endpoint=OAuthTokenEndpoint(settings.token_url, http, clock),
-        intents=intents,
+    leases = DynamoDbRefreshLeases(StateTable(session.client("dynamodb", config=config), settings.state_table))
+    secret = SecretStore(
+        CachedSecrets(session.client("secretsmanager", config=config), clock), secret_name(stack, connection)
+    )
+    authentication = Authentication(
+        token_url=settings.token_url,
+        leases=leases,
         queue=SqsRetryQueue(session.client("sqs", config=config), settings.retry_queue_url),
+        rejected=RejectedCredentials(clock),
         clock=clock,
         deadline=deadline,
-        new_owner=lambda: f"operator-{uuid.uuid4().hex}",
+        http=http,
+        owner_prefix="operator-",
     )
-    credentials = SecretCredentials(
-        store, refresh=refresh, refusals=Refusals(clock), clock=clock, tell_days_left=lambda _: None
-    )
+    credentials = authentication.credentials(connection, secret, report_days_left=lambda _: None)
     secrets = WebhookSecrets(
         connection,
-        store.name,
-        session.client("secretsmanager", config=impatient_config(_LONGEST_WRITE)),
-        intents,
-        refresh.finish,
+        secret.name,
+        session.client("secretsmanager", config=low_latency_config(_LONGEST_WRITE)),
+        leases,
+        authentication.token_refresh(connection, secret).recover,
         clock,
     )
-    return QontoConnection(QontoSubscriptions(settings.api_url, http(_SECONDS), credentials), secrets)
+    client = AuthenticatedClient(settings.api_url, http(deadline), credentials)
+    return QontoConnection(QontoSubscriptions(client), secrets)
 
 
 def _settings(session: boto3.Session, stack: Stack) -> Settings:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler.type_defs import CreateScheduleInputTypeDef, FlexibleTimeWindowTypeDef
 
     from operations.stack import Stack
-    from qonto_sync.model import ConnectionName
+    from qonto_sync.domain.ids import ConnectionName
 
 _RATE: Final = re.compile(r"rate\(([0-9]{1,9}) (minute|hour|day)s?\)")
 _MINUTES: Final = {"minute": 1, "hour": 60, "day": 24 * 60}

@@ -6,15 +6,17 @@ import json
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from operations.aws import OperationFailed
-from qonto_sync.redaction import redacted
+from qonto_sync.qonto.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import urllib3
+
+    from qonto_sync.qonto.authenticated_client import AuthenticatedClient
 
 TOPIC: Final = "v1/client-invoices"
 _PATH: Final = "/v2/webhook_subscriptions"
@@ -23,25 +25,6 @@ _MOST_PAGES: Final = 100
 _LONGEST_REASON: Final = 200
 _DESCRIPTION: Final = re.compile(r"qonto-sync, secret ([0-9a-f]{12})")
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-class Http(Protocol):
-    """Sends a request, and tries again what may succeed then."""
-
-    def send(
-        self, method: str, url: str, *, headers: Mapping[str, str], kind: Any, body: bytes | None = None
-    ) -> urllib3.BaseHTTPResponse:
-        """The answer, whatever its status."""
-
-
-class Credentials(Protocol):
-    """See `qonto_sync.adapters.qonto_api.Credentials`."""
-
-    def headers(self) -> Mapping[str, str]:
-        """The headers to send."""
-
-    def renew(self, refused: Mapping[str, str]) -> bool:
-        """Whether there is another try with others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +47,8 @@ class Subscription:
 class QontoSubscriptions:
     """Those that belong to the connection's OAuth client; Qonto shows no others."""
 
-    def __init__(self, api_url: str, http: Http, credentials: Credentials) -> None:
-        self._url = f"{api_url}{_PATH}"
-        self._http = http
-        self._credentials = credentials
+    def __init__(self, client: AuthenticatedClient) -> None:
+        self._client = client
 
     def create(self, callback_url: str, secret: str, fingerprint: str) -> Subscription:
         """Subscribes to client invoices.
@@ -108,25 +89,15 @@ class QontoSubscriptions:
             raise _refusal(response)
 
     def _call(self, method: str, rest: str, body: Mapping[str, Any] | None = None) -> urllib3.BaseHTTPResponse:
-        headers = self._credentials.headers()
-        if not headers.get("Authorization", "").startswith("Bearer "):
+        if not self._client.uses_oauth:
             raise OperationFailed(
                 "Webhooks need OAuth: Qonto lets no API key subscribe. Store an OAuth client's credentials, with the"
                 " scope `webhook`, in the connection's secret"
             )
-        response = self._send(method, rest, headers, body)
-        if response.status == HTTPStatus.UNAUTHORIZED and self._credentials.renew(headers):
-            response = self._send(method, rest, self._credentials.headers(), body)
-        return response
-
-    def _send(
-        self, method: str, rest: str, headers: Mapping[str, str], body: Mapping[str, Any] | None
-    ) -> urllib3.BaseHTTPResponse:
-        content = None if body is None else json.dumps(body).encode()
-        sent = {**headers, "Accept": "application/json"} | (
-            {} if body is None else {"Content-Type": "application/json"}
-        )
-        return self._http.send(method, f"{self._url}{rest}", headers=sent, body=content, kind="qonto")
+        if body is None:
+            return self._client.send(method, f"{_PATH}{rest}")
+        headers = {"Content-Type": "application/json"}
+        return self._client.send(method, f"{_PATH}{rest}", headers=headers, body=json.dumps(body).encode())
 
 
 def _subscription(fields: Any) -> Subscription:

@@ -2,7 +2,7 @@
 
 The functions write the same secret when they refresh its token, and Secrets Manager has no conditional write: whoever
 writes back what he read a moment ago may undo a refresh, which locks the connection out for good. Therefore nobody
-writes it without the connection's open intent, which one process has at a time.
+writes it without the connection's open lease, which one process has at a time.
 """
 
 from __future__ import annotations
@@ -16,17 +16,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from operations.aws import OperationFailed
-from qonto_sync.errors import Retriable, RowChanged
-from qonto_sync.keys import WEBHOOK_SECRETS
-from qonto_sync.model import RefreshIntent
+from qonto_sync.domain.errors import Retriable, RowChanged
+from qonto_sync.domain.secret import WEBHOOK_SECRETS, RefreshLease
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-    from qonto_sync.model import ConnectionName
-    from qonto_sync.ports import Clock, RefreshIntents
+    from qonto_sync.domain.ids import ConnectionName
+    from qonto_sync.ports import Clock, RefreshLeases
 
 _TRIES: Final = 60
 """One a second: a refresh that is under way ends sooner, and one that was interrupted can be finished sooner."""
@@ -50,8 +49,8 @@ class WebhookSecrets:
     name: str
     """Of the secret in Secrets Manager."""
     client: SecretsManagerClient
-    intents: RefreshIntents
-    finish_refresh: Callable[[], None]
+    leases: RefreshLeases
+    recover_refresh: Callable[[], None]
     clock: Clock
 
     def fingerprints(self) -> list[str]:
@@ -81,37 +80,37 @@ class WebhookSecrets:
     @contextmanager
     def _alone(self) -> Iterator[dict[str, Any]]:
         """All fields of the secret, to be changed; nobody else writes them meanwhile."""
-        intent = self._claimed()
+        lease = self._claimed()
         try:
             fields = self._read()
             yield fields
             # Whoever was suspended since then, lid closed, is not to write what he read long ago.
-            intent = self.intents.write(self.connection, replace(intent, opened_at=self.clock.now()))
+            lease = self.leases.write(self.connection, replace(lease, acquired_at=self.clock.now()))
             self.client.put_secret_value(SecretId=self.name, SecretString=json.dumps(fields))
         except RowChanged as error:
             raise OperationFailed(f"The secret {self.name!r} was not changed: this took too long. Try again") from error
         finally:
-            self._release(intent)
+            self._release(lease)
 
-    def _claimed(self) -> RefreshIntent:
+    def _claimed(self) -> RefreshLease:
         for _ in range(_TRIES):
-            found = self.intents.read(self.connection)
+            found = self.leases.read(self.connection)
             try:
-                if found and found.is_open:
-                    self.finish_refresh()
+                if found and found.is_active:
+                    self.recover_refresh()
                     continue
-                # No token: whoever takes this intent over finds that there is nothing to repeat.
+                # No token: a process that takes this lease over finds that there is nothing to repeat.
                 owner = f"operator-{uuid.uuid4().hex}"
                 version = found.version if found else 0
-                intent = RefreshIntent(version, owner, token="", opened_at=self.clock.now(), is_open=True)
-                return self.intents.write(self.connection, intent)
+                lease = RefreshLease(version, owner, token="", acquired_at=self.clock.now(), is_active=True)
+                return self.leases.write(self.connection, lease)
             except (Retriable, RowChanged):
                 self.clock.sleep(1)
         raise OperationFailed(f"The secret {self.name!r} was not changed: its token is being refreshed. Try again")
 
-    def _release(self, intent: RefreshIntent) -> None:
+    def _release(self, lease: RefreshLease) -> None:
         try:
-            self.intents.write(self.connection, replace(intent, is_open=False))
+            self.leases.write(self.connection, replace(lease, is_active=False))
         except (Retriable, RowChanged):
             # It lapses by itself.
             return

@@ -18,7 +18,7 @@ from operations.qonto import open_connection, sync_errors_explained
 from operations.resources import callback_url
 from operations.stack import find_stack
 from operations.webhook_secrets import fingerprint, new_secret
-from qonto_sync.errors import SyncError
+from qonto_sync.domain.errors import SyncError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from operations.qonto import QontoConnection
     from operations.stack import Stack
     from operations.subscriptions import Subscription
-    from qonto_sync.model import ConnectionName
+    from qonto_sync.domain.ids import ConnectionName
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,31 +10,21 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, override
 
-from qonto_sync.errors import NotFound, ObjectChanged, Retriable, RowChanged, Superseded
-from qonto_sync.model import (
-    Attachment,
-    ConnectionName,
-    ETag,
-    FileKind,
-    Invoice,
-    InvoiceId,
-    InvoicePage,
-    Sha256,
-    StoredObject,
-)
-from qonto_sync.times import from_text, to_precise_text
+from qonto_sync.domain.errors import NotFound, ObjectChanged, Retriable, RowChanged, Superseded
+from qonto_sync.domain.ids import ConnectionName, ETag, InvoiceId, Sha256
+from qonto_sync.domain.invoice import Attachment, FileKind, Invoice, InvoicePage
+from qonto_sync.domain.ledger import StoredObject
+from qonto_sync.domain.times import from_text, to_precise_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from qonto_sync.model import (
-        AttachmentId,
-        Checkpoint,
-        LedgerRow,
-        Pending,
-    )
-    from qonto_sync.ports import Download, Wake
-    from qonto_sync.window import Window
+    from qonto_sync.domain.checkpoint import Checkpoint
+    from qonto_sync.domain.ids import AttachmentId
+    from qonto_sync.domain.ledger import LedgerRow, Pending
+    from qonto_sync.domain.messages import DelayedMessage
+    from qonto_sync.domain.window import Window
+    from qonto_sync.ports import Download
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CONNECTION = ConnectionName("default")
@@ -200,7 +190,7 @@ class FakeObject:
 
 @dataclass
 class InMemoryArchive:
-    """`ports.Archive`, with all versions kept. `before_put` is called before each write."""
+    """`ports.ArchiveStore`, with all versions kept. `before_put` is called before each write."""
 
     versions: dict[str, list[FakeObject]] = field(default_factory=dict)
     before_put: Callable[[str], None] = lambda _: None
@@ -209,30 +199,30 @@ class InMemoryArchive:
         return self.versions[key][-1].content
 
     def put_document(
-        self, key: str, document: bytes, *, file_name: str | None, over: StoredObject | None
+        self, key: str, document: bytes, *, file_name: str | None, expected: StoredObject | None
     ) -> StoredObject:
-        return self._put(key, document, ("application/json", file_name), over)
+        return self._put(key, document, ("application/json", file_name), expected)
 
     def put_file(
-        self, key: str, download: Download, *, file_name: str | None, over: StoredObject | None
+        self, key: str, download: Download, *, file_name: str | None, expected: StoredObject | None
     ) -> StoredObject:
         content = b"".join(download.parts(8 * 1024 * 1024))
-        return self._put(key, content, (download.kind.content_type, file_name), over)
+        return self._put(key, content, (download.kind.content_type, file_name), expected)
 
     def head(self, key: str) -> StoredObject | None:
         return _stored(key, self.versions[key][-1]) if key in self.versions else None
 
     def _put(
-        self, key: str, content: bytes, headers: tuple[str, str | None], over: StoredObject | None
+        self, key: str, content: bytes, headers: tuple[str, str | None], expected: StoredObject | None
     ) -> StoredObject:
         self.before_put(key)
-        if over and over.sha256 == hashlib.sha256(content).hexdigest():
-            return over
+        if expected and expected.sha256 == hashlib.sha256(content).hexdigest():
+            return expected
         there = self.head(key)
-        if (there.etag if there else None) != (over.etag if over else None):
+        if (there.etag if there else None) != (expected.etag if expected else None):
             if there and there.sha256 == hashlib.sha256(content).hexdigest():
                 return there
-            raise ObjectChanged(f"{key} is not what the ledger knows")
+            raise ObjectChanged(f"{key} is not what the ledger names")
         etag = ETag(f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"')
         written = FakeObject(content, etag, headers)
         self.versions.setdefault(key, []).append(written)
@@ -310,25 +300,25 @@ class InMemoryCheckpoints:
 class InMemoryQueue:
     """`ports.RetryQueue`. While it is `broken`, nothing can be sent."""
 
-    sent: list[Wake] = field(default_factory=list)
-    guards: list[tuple[ConnectionName, int]] = field(default_factory=list)
-    postponed: dict[str, int] = field(default_factory=dict)
+    sent: list[DelayedMessage] = field(default_factory=list)
+    recoveries: list[tuple[ConnectionName, int]] = field(default_factory=list)
+    delayed: dict[str, int] = field(default_factory=dict)
     broken: bool = False
 
-    def send(self, wakes: Iterable[Wake]) -> int:
+    def send(self, wakes: Iterable[DelayedMessage]) -> int:
         wakes = list(wakes)
         if self.broken:
             return len(wakes)
         self.sent += wakes
         return 0
 
-    def guard_refresh(self, connection: ConnectionName, delay_seconds: int) -> bool:
+    def schedule_recovery(self, connection: ConnectionName, delay_seconds: int) -> bool:
         if not self.broken:
-            self.guards.append((connection, delay_seconds))
+            self.recoveries.append((connection, delay_seconds))
         return not self.broken
 
-    def postpone(self, receipt: str, seconds: int) -> None:
-        self.postponed[receipt] = seconds
+    def delay(self, receipt: str, seconds: int) -> None:
+        self.delayed[receipt] = seconds
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""RetryFunction: a batch of SQS messages in, each looked at again, the failed ones out."""
+"""RetryFunction: takes a batch of SQS messages, retries each invoice, returns the failed messages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from qonto_sync.bootstrap import Application
-from qonto_sync.events import parse_queue_event
+from qonto_sync.domain.events import parse_queue_event
 from qonto_sync.observability import failures_logged, logger
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ application = cache(Application.from_environment)
 @logger.inject_lambda_context(clear_state=True)
 @failures_logged()
 def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
-    """Handles each message alone; what is returned as failed, SQS delivers again."""
+    """Handles each message on its own; SQS delivers again those that are returned as failed."""
     records = parse_queue_event(event)
     failed = application().retry_batch(context).failed(records)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

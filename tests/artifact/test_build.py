@@ -187,4 +187,4 @@ def test_layer_needs_nothing_else(build: Build) -> None:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    assert "qonto_sync.adapters.s3_archive" in done.stdout.split()
+    assert "qonto_sync.aws.s3_archive" in done.stdout.split()

@@ -1,4 +1,4 @@
-"""`ports.Archive`: the fake, and S3 (moto)."""
+"""`ports.ArchiveStore`: the fake, and S3 (moto)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, override
 import pytest
 
 from local.aws import REGION, session
-from qonto_sync.adapters import s3_archive
-from qonto_sync.adapters.s3_archive import S3Archive
-from qonto_sync.errors import AccessDenied, Misconfigured, ObjectChanged, Retriable
+from qonto_sync.aws import s3_archive
+from qonto_sync.aws.s3_archive import S3Archive
+from qonto_sync.domain.errors import AccessDenied, Misconfigured, ObjectChanged, Retriable
 from tests.fakes import FakeDownload, InMemoryArchive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qonto_sync.model import StoredObject
-    from qonto_sync.ports import Archive
+    from qonto_sync.domain.ledger import StoredObject
+    from qonto_sync.ports import ArchiveStore
 
 KEY = "default/client_invoices/2026/03/a/invoice.json"
 FILE = "default/client_invoices/2026/03/a/f.pdf"
@@ -47,7 +47,7 @@ def bucket(aws: str) -> Bucket:
 
 
 @pytest.fixture(params=["fake", "s3"])
-def archive(request: pytest.FixtureRequest) -> Archive:
+def archive(request: pytest.FixtureRequest) -> ArchiveStore:
     """Each implementation in turn."""
     if request.param == "fake":
         return InMemoryArchive()
@@ -55,60 +55,60 @@ def archive(request: pytest.FixtureRequest) -> Archive:
     return S3Archive(bucket.client, bucket.name)
 
 
-def put(archive: Archive, document: bytes, over: StoredObject | None = None) -> StoredObject:
+def put(archive: ArchiveStore, document: bytes, expected: StoredObject | None = None) -> StoredObject:
     """Writes the one document that these tests are about."""
-    return archive.put_document(KEY, document, file_name="F-1.json", over=over)
+    return archive.put_document(KEY, document, file_name="F-1.json", expected=expected)
 
 
-def test_a_new_object(archive: Archive) -> None:
+def test_a_new_object(archive: ArchiveStore) -> None:
     """Written where nothing is; `head` tells what was written."""
     stored = put(archive, b"{}")
     assert (stored.key, stored.size) == (KEY, 2)
     assert archive.head(KEY) == stored
 
 
-def test_nothing_there(archive: Archive) -> None:
+def test_nothing_there(archive: ArchiveStore) -> None:
     """A missing object is None, not an error."""
     assert archive.head(KEY) is None
 
 
-def test_replaces_the_version_that_is_known(archive: Archive) -> None:
+def test_replaces_the_version_that_is_known(archive: ArchiveStore) -> None:
     """Compare-and-swap."""
     first = put(archive, b"1")
-    second = put(archive, b"2", over=first)
+    second = put(archive, b"2", expected=first)
     assert archive.head(KEY) == second != first
 
 
-def test_never_replaces_another_version(archive: Archive) -> None:
+def test_never_replaces_another_version(archive: ArchiveStore) -> None:
     """Neither when nothing was expected, nor when something else was."""
     first = put(archive, b"1")
-    second = put(archive, b"2", over=first)
-    for over in (None, first):
+    second = put(archive, b"2", expected=first)
+    for expected in (None, first):
         with pytest.raises(ObjectChanged):
-            put(archive, b"3", over=over)
+            put(archive, b"3", expected=expected)
     assert archive.head(KEY) == second
 
 
-def test_an_object_that_is_gone_was_changed(archive: Archive) -> None:
+def test_an_object_that_is_gone_was_changed(archive: ArchiveStore) -> None:
     """Somebody deleted it: the ledger is wrong, and the writer starts over."""
-    elsewhere = archive.put_document(KEY + "x", b"1", file_name=None, over=None)
+    elsewhere = archive.put_document(KEY + "x", b"1", file_name=None, expected=None)
     with pytest.raises(ObjectChanged):
-        put(archive, b"2", over=elsewhere)
+        put(archive, b"2", expected=elsewhere)
 
 
-def test_equal_content_is_not_written_again(archive: Archive) -> None:
+def test_equal_content_is_not_written_again(archive: ArchiveStore) -> None:
     """A lost answer, a crash before the ledger row, another writer with the same: one version."""
     first = put(archive, b"1")
-    assert put(archive, b"1", over=None) == first
-    assert put(archive, b"1", over=first) == first
+    assert put(archive, b"1", expected=None) == first
+    assert put(archive, b"1", expected=first) == first
 
 
 @pytest.mark.parametrize("size", [9, SMALLEST_PART, SMALLEST_PART + 1, 2 * SMALLEST_PART + 7])
-def test_a_file_of_any_size(archive: Archive, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+def test_a_file_of_any_size(archive: ArchiveStore, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """One part or several, the object is the file."""
     monkeypatch.setattr(s3_archive, "PART_BYTES", SMALLEST_PART)
     content = b"%PDF-1.7 ".ljust(size, b"x")
-    stored = archive.put_file(FILE, FakeDownload(content), file_name="a.pdf", over=None)
+    stored = archive.put_file(FILE, FakeDownload(content), file_name="a.pdf", expected=None)
     assert stored.size == size
     head = archive.head(FILE)
     assert head
@@ -125,11 +125,11 @@ class BrokenDownload(FakeDownload):
 
 
 @pytest.mark.parametrize("size", [9, 100, 250])
-def test_a_broken_download_leaves_nothing(archive: Archive, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+def test_a_broken_download_leaves_nothing(archive: ArchiveStore, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """Not a single byte is ever visible under the key."""
     monkeypatch.setattr(s3_archive, "PART_BYTES", 100)
     with pytest.raises(Retriable):
-        archive.put_file(FILE, BrokenDownload(b"%PDF-".ljust(size, b"x")), file_name=None, over=None)
+        archive.put_file(FILE, BrokenDownload(b"%PDF-".ljust(size, b"x")), file_name=None, expected=None)
     assert archive.head(FILE) is None
 
 
@@ -138,14 +138,14 @@ def test_s3_keeps_one_version_of_equal_content(bucket: Bucket) -> None:
     archive = S3Archive(bucket.client, bucket.name)
     first = put(archive, b"1")
     put(archive, b"1")
-    put(archive, b"1", over=first)
+    put(archive, b"1", expected=first)
     assert bucket.versions(KEY) == 1
 
 
 def test_s3_objects_can_be_read_by_a_person(bucket: Bucket) -> None:
     """Type and file name are set; the metadata has a hash and nothing else."""
     archive = S3Archive(bucket.client, bucket.name)
-    archive.put_file(FILE, FakeDownload(b"%PDF-1.7"), file_name="Rechnung Müller.pdf", over=None)
+    archive.put_file(FILE, FakeDownload(b"%PDF-1.7"), file_name="Rechnung Müller.pdf", expected=None)
     head = bucket.client.head_object(Bucket=bucket.name, Key=FILE)
     assert head["ContentType"] == "application/pdf"
     assert head["ContentDisposition"].startswith('inline; filename="Rechnung Muller.pdf"')
@@ -157,7 +157,7 @@ def test_s3_parts_do_not_pile_up(bucket: Bucket, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(s3_archive, "PART_BYTES", 100)
     archive = S3Archive(bucket.client, bucket.name)
     with pytest.raises(Retriable):
-        archive.put_file(FILE, BrokenDownload(b"x" * 500), file_name=None, over=None)
+        archive.put_file(FILE, BrokenDownload(b"x" * 500), file_name=None, expected=None)
     assert "Uploads" not in bucket.client.list_multipart_uploads(Bucket=bucket.name)
 
 
@@ -165,12 +165,12 @@ def test_s3_multipart_is_a_compare_and_swap_too(bucket: Bucket, monkeypatch: pyt
     """The condition is asked when the upload is completed."""
     monkeypatch.setattr(s3_archive, "PART_BYTES", SMALLEST_PART)
     archive = S3Archive(bucket.client, bucket.name)
-    small = archive.put_file(FILE, FakeDownload(b"%PDF-small"), file_name=None, over=None)
+    small = archive.put_file(FILE, FakeDownload(b"%PDF-small"), file_name=None, expected=None)
     big = b"%PDF-".ljust(11 * 1024 * 1024, b"x")
     with pytest.raises(ObjectChanged):
-        archive.put_file(FILE, FakeDownload(big), file_name=None, over=None)
+        archive.put_file(FILE, FakeDownload(big), file_name=None, expected=None)
     assert bucket.content(FILE) == b"%PDF-small"
-    archive.put_file(FILE, FakeDownload(big), file_name=None, over=small)
+    archive.put_file(FILE, FakeDownload(big), file_name=None, expected=small)
     assert bucket.content(FILE) == big
 
 

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from local.aws import session
-from qonto_sync.adapters.sqs_retries import SqsRetryQueue
-from qonto_sync.events import parse_message
-from qonto_sync.model import InvoiceId, PendingReason, RefreshMessage, RetryMessage
-from qonto_sync.ports import Wake
+from qonto_sync.aws.sqs_retry_queue import SqsRetryQueue
+from qonto_sync.domain.ids import InvoiceId
+from qonto_sync.domain.ledger import PendingReason
+from qonto_sync.domain.messages import DelayedMessage, RecoveryMessage, RetryMessage, parse_message
 from tests.fakes import CONNECTION, InMemoryQueue
 
 
-def wake(number: int, delay: int = 0) -> Wake:
+def wake(number: int, delay: int = 0) -> DelayedMessage:
     """A message for an invoice of this number."""
-    return Wake(RetryMessage(CONNECTION, InvoiceId(f"i{number}"), PendingReason.FAILED), delay)
+    return DelayedMessage(RetryMessage(CONNECTION, InvoiceId(f"i{number}"), PendingReason.FAILED), delay)
 
 
 class Queue:
@@ -71,15 +71,15 @@ def test_a_message_is_ids_and_a_reason(queue: Queue) -> None:
 
 def test_a_refresh_is_guarded_by_a_message(queue: Queue) -> None:
     """The connection, nothing else; and it is told when it could not be sent."""
-    assert SqsRetryQueue(queue.client, queue.url).guard_refresh(CONNECTION, 0)
+    assert SqsRetryQueue(queue.client, queue.url).schedule_recovery(CONNECTION, 0)
     body = queue.receive()[0]["Body"]
     assert json.loads(body) == {"version": 1, "connection": "default", "reason": "refresh"}
-    assert parse_message(body) == RefreshMessage(CONNECTION)
-    assert not SqsRetryQueue(queue.client, f"{queue.url}-gone").guard_refresh(CONNECTION, 20)
+    assert parse_message(body) == RecoveryMessage(CONNECTION)
+    assert not SqsRetryQueue(queue.client, f"{queue.url}-gone").schedule_recovery(CONNECTION, 20)
     fake = InMemoryQueue()
-    assert fake.guard_refresh(CONNECTION, 20)
+    assert fake.schedule_recovery(CONNECTION, 20)
     fake.broken = True
-    assert not fake.guard_refresh(CONNECTION, 20)
+    assert not fake.schedule_recovery(CONNECTION, 20)
 
 
 def test_a_delayed_message_waits(queue: Queue) -> None:
@@ -95,7 +95,7 @@ def test_a_postponed_message_comes_again(queue: Queue) -> None:
     retries.send([wake(1)])
     receipt = queue.receive()[0]["ReceiptHandle"]
     assert queue.receive() == []
-    retries.postpone(receipt, 0)
+    retries.delay(receipt, 0)
     assert len(queue.receive()) == 1
 
 
@@ -103,4 +103,4 @@ def test_what_cannot_be_sent_is_counted(queue: Queue) -> None:
     """No error: the ledger has it, and a later run wakes it."""
     lost = SqsRetryQueue(queue.client, f"{queue.url}-gone")
     assert lost.send([wake(1), wake(2)]) == 2
-    lost.postpone("no receipt", 1)
+    lost.delay("no receipt", 1)

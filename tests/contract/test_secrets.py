@@ -12,18 +12,21 @@ import pytest
 
 from local.aws import session
 from local.qonto_simulator import OAuthClient, Simulator, World
-from qonto_sync.adapters.connections import connection_pool
-from qonto_sync.adapters.credentials import REFUSED_FOR, Refusals, SecretCredentials
-from qonto_sync.adapters.http_client import HttpClient
-from qonto_sync.adapters.oauth import OAuthTokenEndpoint
-from qonto_sync.adapters.qonto_api import QontoApi
-from qonto_sync.adapters.refresh_intents import DynamoDbRefreshIntents
-from qonto_sync.adapters.secrets import SecretStore
-from qonto_sync.errors import CredentialsRefused, InvalidSecret
-from qonto_sync.result import Requests
-from qonto_sync.times import to_text
-from qonto_sync.token_refresh import GRACE, TokenRefresh
-from qonto_sync.window import Window
+from qonto_sync.aws.cached_secrets import CachedSecrets
+from qonto_sync.aws.refresh_leases import DynamoDbRefreshLeases
+from qonto_sync.aws.secrets import SecretStore
+from qonto_sync.aws.state_table import StateTable
+from qonto_sync.domain.errors import CredentialsRejected, InvalidSecret
+from qonto_sync.domain.request_counts import RequestCounter
+from qonto_sync.domain.times import to_text
+from qonto_sync.domain.window import Window
+from qonto_sync.qonto.api import QontoApi
+from qonto_sync.qonto.authenticated_client import AuthenticatedClient
+from qonto_sync.qonto.http_client import HttpClient
+from qonto_sync.qonto.http_pool import http_pool
+from qonto_sync.qonto.token_endpoint import OAuthTokenEndpoint
+from qonto_sync.usecases.credentials import REJECTED_FOR, RejectedCredentials, SecretCredentials
+from qonto_sync.usecases.token_refresh import GRACE, TokenRefresh
 from tests.contract.table import create_state_table
 from tests.fakes import CONNECTION, START, CountedDeadline, InMemoryQueue, ManualClock
 
@@ -38,10 +41,11 @@ class Connection:
 
     def __init__(self, endpoint_url: str, simulator: Simulator, clock: ManualClock) -> None:
         self.client: Any = session().client("secretsmanager", endpoint_url=endpoint_url)
+        self.secrets = CachedSecrets(self.client, clock)
         self.name = f"qonto/{uuid.uuid4().hex}"
         self.simulator = simulator
         self.clock = clock
-        self.refusals = Refusals(clock)
+        self.rejected = RejectedCredentials(clock)
         self.queue = InMemoryQueue()
         self.table = create_state_table(endpoint_url)
         self.days_left: list[float] = []
@@ -51,18 +55,18 @@ class Connection:
     def invocation(self) -> QontoApi:
         """What one invocation makes: all of them share the process, and so the cache and the refusals."""
         http = HttpClient(
-            connection_pool(1, self.clock),
+            http_pool(1, self.clock),
             clock=self.clock,
             deadline=CountedDeadline(),
             random=lambda: 0.5,
-            requests=Requests(),
+            requests=RequestCounter(),
         )
-        store = SecretStore(self.client, self.name)
+        store = SecretStore(self.secrets, self.name)
         self.refresh = TokenRefresh(
             CONNECTION,
             secret=store,
             endpoint=OAuthTokenEndpoint(self.simulator.token_url, lambda _: http, self.clock),
-            intents=DynamoDbRefreshIntents(*self.table),
+            leases=DynamoDbRefreshLeases(StateTable(*self.table)),
             queue=self.queue,
             clock=self.clock,
             deadline=CountedDeadline(),
@@ -71,11 +75,11 @@ class Connection:
         self.credentials = SecretCredentials(
             store,
             refresh=self.refresh,
-            refusals=self.refusals,
+            rejected=self.rejected,
             clock=self.clock,
-            tell_days_left=self.days_left.append,
+            report_days_left=self.days_left.append,
         )
-        return QontoApi(self.simulator.api_url, http, self.credentials, self.clock)
+        return QontoApi(AuthenticatedClient(self.simulator.api_url, http, self.credentials), self.clock)
 
     def store(self, secret: Any) -> None:
         text = secret if isinstance(secret, str) else json.dumps(secret)
@@ -152,7 +156,7 @@ def test_a_bad_secret_is_told_by_name_and_shape(connection: Connection, secret: 
 def test_a_refused_key_is_tried_once(connection: Connection) -> None:
     """Nothing new in the secret: no second request with it."""
     connection.store(connection.api_key(secret_key="revoked"))
-    with pytest.raises(CredentialsRefused):
+    with pytest.raises(CredentialsRejected):
         connection.api.page(WINDOW, 1)
     assert connection.asked("/v2") == 1
 
@@ -203,7 +207,7 @@ def test_oauth_refreshes_before_the_token_lapses(connection: Connection) -> None
 def test_a_dead_refresh_token_asks_for_consent(connection: Connection) -> None:
     """Fatal, with what to do, and without the token."""
     connection.store(connection.oauth() | {"refresh_token": "dead-token"})
-    with pytest.raises(CredentialsRefused, match=r"invalid_grant: give consent again and store the new") as error:
+    with pytest.raises(CredentialsRejected, match=r"invalid_grant: give consent again and store the new") as error:
         connection.api.page(WINDOW, 1)
     assert "dead-token" not in str(error.value)
 
@@ -212,7 +216,7 @@ def test_a_refused_key_is_not_tried_again_for_a_while(connection: Connection) ->
     """By no invocation of this process: many answers of 401 throttle everybody behind this address."""
     connection.store(connection.api_key(secret_key="revoked"))
     for _ in range(30):
-        with pytest.raises(CredentialsRefused):
+        with pytest.raises(CredentialsRejected):
             connection.invocation().page(WINDOW, 1)
     assert connection.asked("/v2") == 1
     connection.store(connection.api_key())
@@ -223,9 +227,9 @@ def test_a_refused_key_is_tried_again_after_a_while(connection: Connection) -> N
     """The refusal may have been Qonto's mistake: nothing needs a person then."""
     connection.store(connection.api_key())
     connection.simulator.faults.install("401", times=1)
-    with pytest.raises(CredentialsRefused):
+    with pytest.raises(CredentialsRejected):
         connection.invocation().page(WINDOW, 1)
-    connection.clock.advance(seconds=REFUSED_FOR.total_seconds() + 1)
+    connection.clock.advance(seconds=REJECTED_FOR.total_seconds() + 1)
     assert connection.invocation().page(WINDOW, 1).total_count == 0
 
 
@@ -233,10 +237,10 @@ def test_a_refused_token_is_renewed_once(connection: Connection) -> None:
     """A second refusal a moment later is not cured by a third token."""
     connection.store(connection.oauth())
     connection.api.page(WINDOW, 1)
-    connection.clock.advance(seconds=REFUSED_FOR.total_seconds() + 1)
+    connection.clock.advance(seconds=REJECTED_FOR.total_seconds() + 1)
     connection.simulator.faults.install("401", "/v2", times=50)
     for _ in range(10):
-        with pytest.raises(CredentialsRefused):
+        with pytest.raises(CredentialsRejected):
             connection.invocation().page(WINDOW, 1)
     assert connection.asked("/oauth2/token") == 2
     assert connection.asked("/v2") - 1 <= 3, "the old token, and the new one once or twice"
@@ -247,17 +251,17 @@ def test_an_interrupted_refresh_is_finished_within_the_grace(connection: Connect
     connection.store(connection.oauth())
     connection.simulator.faults.install("reset", "/oauth2", times=1)
     used = connection.oauth()["refresh_token"]
-    intents = DynamoDbRefreshIntents(*connection.table)
-    opened = connection.refresh._open(None, "")
-    assert opened == intents.read(CONNECTION)
+    leases = DynamoDbRefreshLeases(StateTable(*connection.table))
+    acquired = connection.refresh._acquire(None, "")
+    assert acquired == leases.read(CONNECTION)
     connection.clock.advance(seconds=GRACE.total_seconds() / 2)
     connection.credentials.headers()
     assert connection.stored()["refresh_token"] != used
-    assert connection.queue.guards == [(CONNECTION, 20)]
-    closed = intents.read(CONNECTION)
-    assert closed
-    assert not closed.is_open
-    connection.refresh.finish()
+    assert connection.queue.recoveries == [(CONNECTION, 20)]
+    released = leases.read(CONNECTION)
+    assert released
+    assert not released.is_active
+    connection.refresh.recover()
     assert connection.asked("/oauth2/token") == 2, "the lost answer, and the repetition"
 
 

@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 
 from local.aws import session
-from qonto_sync.adapters.aws import impatient_config
-from qonto_sync.adapters.secrets import SecretStore
-from qonto_sync.adapters.signing_secrets import (
+from qonto_sync.aws.cached_secrets import CachedSecrets
+from qonto_sync.aws.clients import low_latency_config
+from qonto_sync.aws.secrets import SecretStore
+from qonto_sync.aws.signing_secrets import (
     FRESH_SECONDS,
     KEPT_SECONDS,
     READS_PER_FRESH_SECONDS,
     SecretsManagerSigningSecrets,
 )
-from qonto_sync.errors import InvalidSecret, Retriable
-from qonto_sync.model import ConnectionName
+from qonto_sync.domain.errors import InvalidSecret, Retriable
+from qonto_sync.domain.ids import ConnectionName
 from qonto_sync.settings import WebhookSettings
 from tests.fakes import CONNECTION, InMemorySigningSecrets, ManualClock
 
@@ -30,7 +31,8 @@ class Stored:
         self.client: Any = session().client("secretsmanager", endpoint_url=endpoint_url)
         self.prefix = f"{uuid.uuid4().hex}/"
         self.clock = ManualClock()
-        self.adapter = SecretsManagerSigningSecrets(self.client, self.prefix, self.clock)
+        self.secrets = CachedSecrets(self.client, self.clock)
+        self.adapter = SecretsManagerSigningSecrets(self.secrets, self.prefix, self.clock)
         self.fake = InMemorySigningSecrets()
 
     def put(self, secret: Any, connection: str = CONNECTION) -> None:
@@ -117,27 +119,27 @@ def test_made_up_names_are_not_all_looked_up(stored: Stored) -> None:
 
 def test_what_is_known_does_not_grow_without_end(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many names somebody makes up."""
-    monkeypatch.setattr("qonto_sync.adapters.signing_secrets._MOST_KNOWN", 3)
+    monkeypatch.setattr("qonto_sync.aws.cached_secrets._MOST_KEPT", 3)
     for number in range(READS_PER_FRESH_SECONDS):
         stored.adapter.read(ConnectionName(f"nobody-{number}"))
-    assert len(stored.adapter._known) <= 3
+    assert len(stored.secrets._kept) <= 3
 
 
 def test_out_of_reach_is_not_unknown() -> None:
     """Qonto delivers again; and the answer comes within its second, whatever AWS does."""
     environment = {"QONTO_SECRET_PREFIX": "qonto/", "RETRY_QUEUE_URL": "http://127.0.0.1:1/retry"}
-    config: Any = impatient_config(WebhookSettings.from_environment(environment).call_timeout)
+    config: Any = low_latency_config(WebhookSettings.from_environment(environment).call_timeout)
     assert config.retries == {"mode": "standard", "total_max_attempts": 1}
     assert 2 * (config.connect_timeout + config.read_timeout) <= 0.9
     client = session().client("secretsmanager", endpoint_url="http://127.0.0.1:1", config=config)
     with pytest.raises(Retriable):
-        SecretsManagerSigningSecrets(client, "qonto/", ManualClock()).read(CONNECTION)
+        SecretsManagerSigningSecrets(CachedSecrets(client, ManualClock()), "qonto/", ManualClock()).read(CONNECTION)
 
 
 def test_the_sync_keeps_what_is_not_its_own(stored: Stored) -> None:
     """A refreshed token is written beside the signing secrets, which are no credentials and given to nobody."""
     stored.put({"refresh_token": "a", "webhook_secrets": ["mine"]})
-    store = SecretStore(stored.client, f"{stored.prefix}{CONNECTION}")
+    store = SecretStore(stored.secrets, f"{stored.prefix}{CONNECTION}")
     assert store.read() == {"refresh_token": "a"}
     store.write({"refresh_token": "b"})
     assert store.read() == {"refresh_token": "b"}

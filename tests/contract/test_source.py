@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any, override
 import pytest
 
 from local.qonto_simulator import Behaviour, Simulator, World
-from qonto_sync.adapters.attachment_files import HttpAttachmentFiles
-from qonto_sync.adapters.connections import connection_pool
-from qonto_sync.adapters.http_client import HttpClient
-from qonto_sync.adapters.qonto_api import QontoApi
-from qonto_sync.errors import CredentialsRefused, NotFound, Retriable
-from qonto_sync.model import AttachmentId, FileKind, InvoiceId
-from qonto_sync.result import Requests
-from qonto_sync.window import Window
+from qonto_sync.domain.errors import CredentialsRejected, NotFound, Retriable
+from qonto_sync.domain.ids import AttachmentId, InvoiceId
+from qonto_sync.domain.invoice import FileKind
+from qonto_sync.domain.request_counts import RequestCounter
+from qonto_sync.domain.window import Window
+from qonto_sync.qonto.api import QontoApi
+from qonto_sync.qonto.attachment_files import HttpAttachmentFiles
+from qonto_sync.qonto.authenticated_client import AuthenticatedClient
+from qonto_sync.qonto.http_client import HttpClient
+from qonto_sync.qonto.http_pool import http_pool
 from tests.fakes import START, CountedDeadline, FakeQonto, ManualClock
 
 if TYPE_CHECKING:
@@ -110,16 +112,16 @@ class HttpSource(Source):
         super().__init__()
         self.qonto = World(seed=7, started_at=START, clock=self.clock.now, invoices=0, activity=0)
         self.simulator = Simulator(self.qonto, **simulator)
-        self.requests = Requests()
+        self.requests = RequestCounter()
         self.http = http = HttpClient(
-            connection_pool(2, self.clock),
+            http_pool(2, self.clock),
             clock=self.clock,
             deadline=CountedDeadline(),
             random=lambda: 0.5,
             requests=self.requests,
         )
         key = Key(f"{self.simulator.login}:{self.simulator.secret_key}")
-        self.api: QontoApi = QontoApi(self.simulator.api_url, http, key, self.clock)
+        self.api: QontoApi = QontoApi(AuthenticatedClient(self.simulator.api_url, http, key), self.clock)
         self.key = key
         self.files = HttpAttachmentFiles(
             {self.simulator.files_origin: http},
@@ -313,7 +315,7 @@ def test_refused_credentials_are_told_with_the_trace_id() -> None:
     """What to check, and what Qonto's support asks for; never the key."""
     with http_source() as source:
         source.key.authorization = "acme-4217:wrong-key"
-        with pytest.raises(CredentialsRefused, match=r"401 .*trace id .*Check the connection's secret") as error:
+        with pytest.raises(CredentialsRejected, match=r"401 .*trace id .*Check the connection's secret") as error:
             source.api.page(Window(START, START + timedelta(hours=1)), 1)
         assert "wrong-key" not in str(error.value)
 

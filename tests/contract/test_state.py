@@ -9,25 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from qonto_sync.adapters.dynamodb_state import DynamoDbCheckpoints, DynamoDbLedger
-from qonto_sync.adapters.refresh_intents import DynamoDbRefreshIntents
-from qonto_sync.errors import Misconfigured, Retriable, RowChanged, Superseded
-from qonto_sync.model import (
-    AttachmentId,
-    Checkpoint,
-    ConnectionName,
-    ETag,
-    InvoiceId,
-    LedgerRow,
-    Pending,
-    PendingReason,
-    RefreshIntent,
-    Revision,
-    RunId,
-    Sha256,
-    StoredFile,
-    StoredObject,
-)
+from qonto_sync.aws.dynamodb_checkpoints import DynamoDbCheckpoints
+from qonto_sync.aws.dynamodb_ledger import DynamoDbLedger
+from qonto_sync.aws.refresh_leases import DynamoDbRefreshLeases
+from qonto_sync.aws.state_table import StateTable
+from qonto_sync.domain.checkpoint import Checkpoint
+from qonto_sync.domain.errors import Misconfigured, Retriable, RowChanged, Superseded
+from qonto_sync.domain.ids import AttachmentId, ConnectionName, ETag, InvoiceId, RunId, Sha256
+from qonto_sync.domain.invoice import Revision
+from qonto_sync.domain.ledger import LedgerRow, Pending, PendingReason, StoredFile, StoredObject
+from qonto_sync.domain.secret import RefreshLease
 from tests.contract.table import create_state_table
 from tests.fakes import CONNECTION, START, InMemoryCheckpoints, InMemoryLedger, ManualClock
 
@@ -45,7 +36,7 @@ FULL = LedgerRow(
     document=StoredObject("k/invoice.json", ETag('"e"'), Sha256("s" * 64), 10),
     file=StoredFile(AttachmentId("f"), StoredObject("k/f.pdf", ETag('"g"'), Sha256("t" * 64), 20), '"h"'),
     pending=Pending(PendingReason.FAILED, START, START + timedelta(minutes=1), 2, "503"),
-    writing_until=START + timedelta(minutes=15),
+    intent_expires_at=START + timedelta(minutes=15),
     deleted_at_source=START,
 )
 
@@ -57,10 +48,10 @@ class Table:
         self.client, self.name = create_state_table(endpoint_url)
 
     def ledger(self) -> DynamoDbLedger:
-        return DynamoDbLedger(self.client, self.name, ManualClock(), lambda: 0.5)
+        return DynamoDbLedger(StateTable(self.client, self.name), ManualClock(), lambda: 0.5)
 
     def checkpoints(self) -> DynamoDbCheckpoints:
-        return DynamoDbCheckpoints(self.client, self.name, ManualClock())
+        return DynamoDbCheckpoints(StateTable(self.client, self.name), ManualClock())
 
 
 @pytest.fixture
@@ -245,7 +236,7 @@ def test_pending_rows_come_over_many_pages(table: Table) -> None:
 
 def test_a_missing_table_is_a_misconfiguration(table: Table) -> None:
     """It is named."""
-    checkpoints = DynamoDbCheckpoints(table.client, "nowhere", ManualClock())
+    checkpoints = DynamoDbCheckpoints(StateTable(table.client, "nowhere"), ManualClock())
     with pytest.raises(Misconfigured, match="table nowhere: AWS answered ResourceNotFoundException to GetItem"):
         checkpoints.read(CONNECTION)
 
@@ -287,16 +278,16 @@ def test_the_first_error_of_a_write_is_told(table: Table) -> None:
 
 def test_one_intent_at_a_time(table: Table) -> None:
     """Written over the version that was read; an own write whose answer was lost is a success."""
-    intents = DynamoDbRefreshIntents(table.client, table.name)
-    assert intents.read(CONNECTION) is None
-    intent = RefreshIntent(0, "me", "0f", START + timedelta(microseconds=7), is_open=True)
-    first = intents.write(CONNECTION, intent)
-    assert intents.read(CONNECTION) == first == replace(intent, version=1)
-    assert intents.write(CONNECTION, intent) == first
+    leases = DynamoDbRefreshLeases(StateTable(table.client, table.name))
+    assert leases.read(CONNECTION) is None
+    intent = RefreshLease(0, "me", "0f", START + timedelta(microseconds=7), is_active=True)
+    first = leases.write(CONNECTION, intent)
+    assert leases.read(CONNECTION) == first == replace(intent, version=1)
+    assert leases.write(CONNECTION, intent) == first
     with pytest.raises(RowChanged):
-        intents.write(CONNECTION, replace(intent, owner="other"))
-    closed = intents.write(CONNECTION, replace(first, is_open=False))
-    assert intents.read(CONNECTION) == closed
+        leases.write(CONNECTION, replace(intent, owner="other"))
+    closed = leases.write(CONNECTION, replace(first, is_active=False))
+    assert leases.read(CONNECTION) == closed
     with pytest.raises(RowChanged):
-        intents.write(CONNECTION, first)
-    assert intents.read(ACME) is None
+        leases.write(CONNECTION, first)
+    assert leases.read(ACME) is None

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, override
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from qonto_sync.adapters.http_client import HttpClient
-from qonto_sync.adapters.qonto_api import QontoApi
-from qonto_sync.archiving import InvoiceArchiver
-from qonto_sync.result import Requests
+from qonto_sync.domain.request_counts import RequestCounter
+from qonto_sync.qonto.api import QontoApi
+from qonto_sync.qonto.authenticated_client import AuthenticatedClient
+from qonto_sync.qonto.http_client import HttpClient
+from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
 from tests.fakes import CONNECTION, START, FakeDownload
 from tests.unit.conftest import World
 from tests.unit.scripted_http import answer
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     import urllib3
 
-    from qonto_sync.model import Attachment
+    from qonto_sync.domain.invoice import Attachment
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,10 @@ class HostileWorld(World):
     @override
     def __post_init__(self) -> None:
         pool: Any = self.server
-        client = HttpClient(pool, clock=self.clock, deadline=self.deadline, random=lambda: 0.5, requests=Requests())
-        source: Any = HostileQonto("https://api.example", client, Key(), self.clock)
+        client = HttpClient(
+            pool, clock=self.clock, deadline=self.deadline, random=lambda: 0.5, requests=RequestCounter()
+        )
+        source: Any = HostileQonto(AuthenticatedClient("https://api.example", client, Key()), self.clock)
         self.qonto = source
         self.archiver = InvoiceArchiver(
             CONNECTION,

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qonto_sync.errors import SyncError
-from qonto_sync.model import AttachmentId, InvoiceId
+from qonto_sync.domain.errors import SyncError
+from qonto_sync.domain.ids import AttachmentId, InvoiceId
 from tests.fuzz.documents import ATTACHMENT, ERROR, INVOICE, META, budget, corrupted, mutated
 from tests.unit.scripted_http import answer
 from tests.unit.test_qonto_api import WINDOW, api

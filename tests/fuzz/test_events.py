@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qonto_sync.errors import InvalidEvent
-from qonto_sync.events import message_body, parse_message, parse_sync_event
-from qonto_sync.model import PendingReason
+from qonto_sync.domain.errors import InvalidEvent
+from qonto_sync.domain.events import parse_sync_event
+from qonto_sync.domain.ledger import PendingReason
+from qonto_sync.domain.messages import message_body, parse_message
 from tests.fuzz.documents import budget, corrupted, mutated, odd_scalars, odd_texts
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qonto_sync.adapters.raw_json import members
+from qonto_sync.qonto.raw_json import members
 from tests.fuzz.documents import INVOICE, META, budget, corrupted, mutated
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")

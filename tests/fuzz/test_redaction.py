@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qonto_sync.redaction import redacted
+from qonto_sync.qonto.redaction import redacted
 from tests.fuzz.documents import budget
 
 SECRET = "sEcReTmArKeR"

@@ -12,16 +12,17 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from qonto_sync.errors import SyncError
-from qonto_sync.events import message_body, parse_message
-from qonto_sync.model import InvoiceId, PendingReason, RetryMessage, is_identified
-from qonto_sync.result import RunOutcome
+from qonto_sync.domain.errors import SyncError
+from qonto_sync.domain.ids import InvoiceId, is_identified
+from qonto_sync.domain.ledger import PendingReason
+from qonto_sync.domain.messages import RetryMessage, message_body, parse_message
+from qonto_sync.domain.result import RunOutcome
 from tests.fakes import CONNECTION, CountedDeadline
 from tests.fuzz.documents import ATTACHMENT, DEEP, ERROR, INVOICE, budget, corrupted, mutated, odd_scalars
 from tests.fuzz.hostile import LONG_AGO, HostileServer, HostileWorld, Row
 
 if TYPE_CHECKING:
-    from qonto_sync.model import LedgerRow
+    from qonto_sync.domain.ledger import LedgerRow
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
@@ -94,7 +95,7 @@ def test_nothing_that_is_listed_is_lost(server: HostileServer) -> None:
                 message = parse_message(message_body(wake.message))
                 assert isinstance(message, RetryMessage)
                 assert message == wake.message
-                world.retry().look_again(message)
+                world.retry().retry(message)
         world.clock.advance(days=1)
     for key in world.archive.versions:
         connection, kind, year, month, _, _ = key.split("/")

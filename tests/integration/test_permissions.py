@@ -13,7 +13,7 @@ from moto.s3 import models as moto_s3
 
 from local.lambda_service import FunctionError
 from local.qonto_simulator import FaultKind
-from qonto_sync.adapters import s3_archive
+from qonto_sync.aws import s3_archive
 from tests.integration.permissions import left_over, refused_to_lambda
 from tests.webhooks import SIGNING_SECRET, webhook_event
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from local.comparison import Comparison
 from local.lambda_service import ExecutionEnvironment
-from qonto_sync.adapters.refresh_intents import DynamoDbRefreshIntents
-from qonto_sync.events import message_body
-from qonto_sync.model import RefreshIntent, RefreshMessage
+from qonto_sync.aws.refresh_leases import DynamoDbRefreshLeases
+from qonto_sync.aws.state_table import StateTable
+from qonto_sync.domain.messages import RecoveryMessage, message_body
+from qonto_sync.domain.secret import RefreshLease
 from tests.fakes import CONNECTION
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def test_a_long_outage_ends_by_itself(deployed: Deployed) -> None:
     assert set(pending(deployment)) == {"failed"}
     deployment.simulator.faults.clear()
     deployment.pass_time(3_600)
-    assert deployment.sync()["woken"] > 0
+    assert deployment.sync()["requeued"] > 0
     deployment.drain(seconds=60)
     assert pending(deployment) == []
     assert deployment.compare().different == ()
@@ -119,23 +120,23 @@ def test_an_interrupted_refresh_is_finished(deployed: Deployed) -> None:
     fields = {name: getattr(client, name) for name in ("client_id", "client_secret", "refresh_token")}
     secrets = deployment.client("secretsmanager")
     secrets.put_secret_value(SecretId="qonto/default", SecretString=json.dumps(fields))
-    intent = RefreshIntent(
+    lease = RefreshLease(
         0,
         "a function that died",
         hashlib.sha256(client.refresh_token.encode()).hexdigest()[:16],
         datetime.now(UTC) - timedelta(seconds=21),
-        is_open=True,
+        is_active=True,
     )
     table = deployment.stack.resources["StateTable"]
-    intents = DynamoDbRefreshIntents(deployment.client("dynamodb"), table)
-    intents.write(CONNECTION, intent)
+    leases = DynamoDbRefreshLeases(StateTable(deployment.client("dynamodb"), table))
+    leases.write(CONNECTION, lease)
     deployment.client("sqs").send_message(
-        QueueUrl=deployment.stack.queues["RetryQueue"].url, MessageBody=message_body(RefreshMessage(CONNECTION))
+        QueueUrl=deployment.stack.queues["RetryQueue"].url, MessageBody=message_body(RecoveryMessage(CONNECTION))
     )
     (delivery,) = deployment.drain()
     assert (delivery.received, delivery.deleted) == (1, 1)
     stored = json.loads(secrets.get_secret_value(SecretId="qonto/default")["SecretString"])
     assert stored["refresh_token"] != client.refresh_token
-    closed = intents.read(CONNECTION)
+    closed = leases.read(CONNECTION)
     assert closed
-    assert not closed.is_open
+    assert not closed.is_active

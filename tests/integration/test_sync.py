@@ -43,7 +43,7 @@ def test_a_thousand_invoices_through_faults_byte_for_byte(deployed: Deployed) ->
     deployment.pass_time(3_600)
     versions, attachments = deployment.versions(), deployment.asked("/v2/attachments")
     quiet = deployment.sync()
-    assert (quiet["outcome"], quiet["invoices"]["archived"], quiet["woken"]) == ("committed", 0, 0)
+    assert (quiet["outcome"], quiet["invoices"]["archived"], quiet["requeued"]) == ("committed", 0, 0)
     assert deployment.asked("/v2/attachments") == attachments
     assert deployment.versions() == versions
 
@@ -191,7 +191,7 @@ def test_refused_credentials_stop_at_once(deployed: Deployed) -> None:
     """One request, one clear error, with Qonto's trace id."""
     deployment = deployed(invoices=5, secret={"login": "acme-4217", "secret_key": "revoked"})
     error = failing(deployment)
-    assert error.error_type == "CredentialsRefused"
+    assert error.error_type == "CredentialsRejected"
     assert "trace id" in error.error_message
     assert "revoked'" not in error.error_message
     assert deployment.asked("/v2") == 1

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from qonto_sync.errors import CredentialsRefused, Permanent, Retriable
+from qonto_sync.domain.errors import CredentialsRejected, Permanent, Retriable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from qonto_sync.errors import SyncError
+    from qonto_sync.domain.errors import SyncError
 
 type Apply = Callable[..., Any]
 """The service's own method: takes the request, gives the answer, and takes effect."""
@@ -117,7 +117,7 @@ def fails(error: type[SyncError]) -> Fault:
 
 
 _SOURCE_DOWN = fails(Retriable)
-_REFUSED = fails(CredentialsRefused)
+_REFUSED = fails(CredentialsRejected)
 OF_SOURCE: Mapping[str, tuple[Fault, ...]] = {
     "qonto.page": (_SOURCE_DOWN, _REFUSED),
     "qonto.invoice": (_SOURCE_DOWN, fails(Permanent), _REFUSED),

@@ -7,16 +7,19 @@ from datetime import timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from qonto_sync.adapters.dynamodb_state import DynamoDbCheckpoints, DynamoDbLedger
-from qonto_sync.adapters.s3_archive import S3Archive
-from qonto_sync.adapters.sqs_retries import SqsRetryQueue
-from qonto_sync.archiving import InvoiceArchiver
+from qonto_sync.aws.dynamodb_checkpoints import DynamoDbCheckpoints
+from qonto_sync.aws.dynamodb_ledger import DynamoDbLedger
+from qonto_sync.aws.s3_archive import S3Archive
+from qonto_sync.aws.sqs_retry_queue import SqsRetryQueue
+from qonto_sync.aws.state_table import StateTable
 from qonto_sync.clock import InvocationDeadline
-from qonto_sync.errors import Fatal, Retriable, SyncError
-from qonto_sync.model import RunId
-from qonto_sync.result import Requests
-from qonto_sync.retry import InvoiceRetry, RetryBatch
-from qonto_sync.sync import SyncRun
+from qonto_sync.domain.errors import Fatal, Retriable, SyncError
+from qonto_sync.domain.events import QueueRecord
+from qonto_sync.domain.ids import RunId
+from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
+from qonto_sync.usecases.retry_batch import InvoiceRetry, RetryBatch
+from qonto_sync.usecases.run_context import RunContext
+from qonto_sync.usecases.sync_run import SyncRun
 from tests.fakes import CONNECTION, InlineExecutor
 from tests.simulation.decisions import Kind
 from tests.simulation.network import Wire
@@ -25,8 +28,8 @@ from tests.simulation.qonto import QontoPort
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from qonto_sync.model import ConnectionName
-    from qonto_sync.sync import SyncPolicy
+    from qonto_sync.domain.ids import ConnectionName
+    from qonto_sync.usecases.sync_run import SyncPolicy
     from tests.simulation.dynamodb import MemoryDynamoDb
     from tests.simulation.network import Network
     from tests.simulation.organization import Organization
@@ -108,19 +111,19 @@ class Lambdas:
     def _sync_body(self, process: Process) -> None:
         source = self._source()
         run = SyncRun(
-            CONNECTION,
             RunId(process.name),
-            policy=self.policy,
+            RunContext(
+                CONNECTION,
+                archiver=self._archiver(source),
+                ledger=self._ledger(),
+                queue=self._queue(),
+                executor=InlineExecutor(),
+                clock=self.network.scheduler,
+                deadline=self._deadline(process, _SYNC_SECONDS),
+            ),
+            self.policy,
             source=source,
-            ledger=self._ledger(),
-            checkpoints=DynamoDbCheckpoints(self._wire("dynamodb"), "state", self.network.scheduler),
-            archiver=self._archiver(source),
-            queue=self._queue(),
-            executor=InlineExecutor(),
-            clock=self.network.scheduler,
-            deadline=self._deadline(process, _SYNC_SECONDS),
-            requests=Requests(),
-            memory_mb=1024,
+            checkpoints=DynamoDbCheckpoints(self._table(), self.network.scheduler),
         )
         try:
             result = run.execute()
@@ -157,7 +160,7 @@ class Lambdas:
 
         worker = RetryBatch(
             cache(connect),
-            finish_refresh=lambda _: None,
+            recover_refresh=lambda _: None,
             queue=self._queue(),
             deadline=self._deadline(process, _RETRY_SECONDS),
             random=_middle,
@@ -165,7 +168,7 @@ class Lambdas:
         failed = set()
         for message in batch:
             try:
-                worker.process(message.body, receipt=message.receipt, receive_count=message.receive_count)
+                worker.process(QueueRecord(message.receipt, message.receipt, message.receive_count, message.body))
             except SyncError:
                 failed.add(message.receipt)
             except Exception as error:  # noqa: BLE001 - none may come out of a use case
@@ -188,10 +191,13 @@ class Lambdas:
         )
 
     def _ledger(self) -> DynamoDbLedger:
-        return DynamoDbLedger(self._wire("dynamodb"), "state", self.network.scheduler, _middle)
+        return DynamoDbLedger(self._table(), self.network.scheduler, _middle)
 
     def _queue(self) -> SqsRetryQueue:
         return SqsRetryQueue(self._wire("sqs"), "https://sqs.example/retry")
+
+    def _table(self) -> StateTable:
+        return StateTable(self._wire("dynamodb"), "state")
 
     def _wire(self, service: str) -> Any:
         return Wire(service, getattr(self, service), self.network)

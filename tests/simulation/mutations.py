@@ -8,21 +8,27 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from qonto_sync import schedule, slice_archiving, sync, window
-from qonto_sync.adapters import dynamodb_state, s3_archive
-from qonto_sync.archiving import InvoiceArchiver
-from qonto_sync.fencing import FencedObjects
-from qonto_sync.model import Invoice, LedgerRow, RunId
-from qonto_sync.signatures import Signature
-from qonto_sync.window import Reading
+from qonto_sync.aws import dynamodb_checkpoints, s3_archive
+from qonto_sync.domain import retry_schedule, window
+from qonto_sync.domain.ids import RunId
+from qonto_sync.domain.invoice import Invoice
+from qonto_sync.domain.ledger import LedgerRow
+from qonto_sync.domain.signatures import Signature
+from qonto_sync.domain.window import Reading
+from qonto_sync.usecases import slice_archiver, sync_run
+from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
+from qonto_sync.usecases.write_intent import WriteIntent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
-    from qonto_sync.errors import ItemError
-    from qonto_sync.model import Checkpoint, InvoiceId, InvoicePage, Pending
-    from qonto_sync.window import Window
+    from qonto_sync.domain.checkpoint import Checkpoint
+    from qonto_sync.domain.errors import ItemError
+    from qonto_sync.domain.ids import InvoiceId
+    from qonto_sync.domain.invoice import InvoicePage
+    from qonto_sync.domain.ledger import Pending
+    from qonto_sync.domain.window import Window
 
 
 _SLOW_DOWNLOAD = timedelta(seconds=80)
@@ -49,19 +55,19 @@ def mutated(name: str | None) -> Iterator[None]:
 
 
 def _front_to_back(reading: Reading, fetch: Callable[[int], InvoicePage]) -> Iterator[InvoicePage]:
-    yield reading._take(reading._first)
+    yield reading._collect(reading._first)
     for number in range(2, reading._first.total_pages + 1):
-        yield reading._take(fetch(number))
+        yield reading._collect(fetch(number))
 
 
 def _unrecorded(archiver: InvoiceArchiver, invoice_id: InvoiceId, status: str | None, _error: ItemError) -> LedgerRow:
     return LedgerRow(archiver._connection, invoice_id, status=status)
 
 
-_read_checkpoint = dynamodb_state._checkpoint
+_read_checkpoint = dynamodb_checkpoints._checkpoint
 
 
-def _by_someone_else(item: Mapping[str, Any]) -> Checkpoint:
+def _by_someone_else(item: dict[str, Any]) -> Checkpoint:
     return replace(_read_checkpoint(item), run_id=RunId("someone else"))
 
 
@@ -76,25 +82,25 @@ def _without_lag(*known: Any, overlap: timedelta, lag: timedelta) -> Window:
     return _window_to_cover(*known, overlap=overlap, lag=lag * 0)
 
 
-_cover = sync.SyncRun._cover
+_cover = sync_run.SyncRun._cover
 
 
-def _as_if_all_were_fresh(run: sync.SyncRun, window: Window) -> None:
+def _as_if_all_were_fresh(run: sync_run.SyncRun, window: Window) -> None:
     run._fresh_from = window.start
     _cover(run, window)
 
 
-_after_archiving = schedule.after_archiving
+_after_archiving = retry_schedule.after_archiving
 
 
-def _when_it_had_come(invoice: Invoice, row: LedgerRow | None, looked_at: datetime) -> Pending | None:
-    return _after_archiving(invoice, row, looked_at + _SLOW_DOWNLOAD)
+def _when_it_had_come(invoice: Invoice, row: LedgerRow | None, fetched_at: datetime) -> Pending | None:
+    return _after_archiving(invoice, row, fetched_at + _SLOW_DOWNLOAD)
 
 
 _file = InvoiceArchiver._file
 
 
-def _known_file(archiver: InvoiceArchiver, invoice: Invoice, row: LedgerRow, objects: FencedObjects) -> Any:
+def _known_file(archiver: InvoiceArchiver, invoice: Invoice, row: LedgerRow, objects: WriteIntent) -> Any:
     if row.file and row.file.attachment_id == invoice.attachment_id:
         return row.file, True
     return _file(archiver, invoice, row, objects)
@@ -104,7 +110,7 @@ _of = Invoice.of
 
 
 def _of_the_document_alone(*known: Any, listed_until: datetime | None = None) -> Invoice:
-    return replace(_of(*known, listed_until=listed_until), untold_until=None)
+    return replace(_of(*known, listed_until=listed_until), file_may_change_until=None)
 
 
 def _changed_when_created(*known: Any, listed_until: datetime | None = None) -> Invoice:
@@ -112,22 +118,22 @@ def _changed_when_created(*known: Any, listed_until: datetime | None = None) -> 
     return replace(invoice, changed_at=invoice.created_at or invoice.changed_at)
 
 
-def _as_if_inserted(_archiver: slice_archiving.SliceArchiver, steps: Any) -> list[Any]:
-    return [step._replace(outcome=replace(step.outcome, row=replace(step.outcome.row, version=1))) for step in steps]
+def _as_if_inserted(_archiver: slice_archiver.SliceArchiver, steps: Any) -> list[Any]:
+    return [step._replace(result=replace(step.result, row=replace(step.result.row, version=1))) for step in steps]
 
 
 FRESH_END = "the fresh end of a window is not read apart"
 
 MUTATIONS: Mapping[str, Mutation] = {
     "pages are read front to back": Mutation(Reading, "pages", _front_to_back),
-    FRESH_END: Mutation(sync.SyncRun, "_cover", _as_if_all_were_fresh),
+    FRESH_END: Mutation(sync_run.SyncRun, "_cover", _as_if_all_were_fresh),
     "every reading counts as complete": Mutation(Reading, "is_complete", instead=True),
     "S3 is written unconditionally": Mutation(s3_archive, "_condition", lambda _over: {}),
     "a writer does not announce that it replaces an object": Mutation(
-        FencedObjects, "_announce", lambda _objects: None
+        WriteIntent, "_record_intent", lambda _objects: None
     ),
     "the ledger is believed although a writer announced itself": Mutation(
-        FencedObjects, "holds", lambda _objects, _stored: True
+        WriteIntent, "matches", lambda _objects, _stored: True
     ),
     "a change that the document does not tell is not looked for": Mutation(
         Invoice, "of", staticmethod(_of_the_document_alone)
@@ -135,16 +141,16 @@ MUTATIONS: Mapping[str, Mutation] = {
     "an invoice that does not tell its changes counts as old": Mutation(
         Invoice, "of", staticmethod(_changed_when_created)
     ),
-    "rows of new invoices are taken for inserted": Mutation(slice_archiving.SliceArchiver, "_insert", _as_if_inserted),
+    "rows of new invoices are taken for inserted": Mutation(slice_archiver.SliceArchiver, "_insert", _as_if_inserted),
     "failures are not recorded before the commit": Mutation(InvoiceArchiver, "_record", _unrecorded),
-    "an own commit is taken for another run's": Mutation(dynamodb_state, "_checkpoint", _by_someone_else),
-    "what is overdue is not woken": Mutation(sync.SyncRun, "_look_over_backlog", lambda _run: None),
-    "a PDF that may be made anew is taken as final": Mutation(schedule, "SETTLING_TIME", timedelta(0)),
-    "a PDF counts as looked at when it had come": Mutation(schedule, "after_archiving", _when_it_had_come),
+    "an own commit is taken for another run's": Mutation(dynamodb_checkpoints, "_checkpoint", _by_someone_else),
+    "what is overdue is not requeued": Mutation(sync_run.SyncRun, "_requeue_overdue", lambda _run: None),
+    "a PDF that may be made anew is taken as final": Mutation(retry_schedule, "SETTLING_TIME", timedelta(0)),
+    "a PDF counts as looked at when it had come": Mutation(retry_schedule, "after_archiving", _when_it_had_come),
     "a known attachment is not looked at again": Mutation(InvoiceArchiver, "_file", _known_file),
     "an older version is written over a newer one": Mutation(LedgerRow, "is_newer_than", lambda _row, _invoice: False),
-    "windows do not overlap": Mutation(sync, "window_to_cover", _without_overlap),
-    "windows end at the present": Mutation(sync, "window_to_cover", _without_lag),
+    "windows do not overlap": Mutation(sync_run, "window_to_cover", _without_overlap),
+    "windows end at the present": Mutation(sync_run, "window_to_cover", _without_lag),
     "anybody may sign a webhook": Mutation(Signature, "is_of", lambda _signature, _body, _secrets: True),
     "a webhook is valid for ever": Mutation(Signature, "is_timely", lambda _signature, _now, _tolerance: True),
 }

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from qonto_sync.errors import NotFound, Retriable
-from qonto_sync.model import Attachment, FileKind, Invoice, InvoicePage
-from qonto_sync.times import whole_seconds
+from qonto_sync.domain.errors import NotFound, Retriable
+from qonto_sync.domain.invoice import Attachment, FileKind, Invoice, InvoicePage
+from qonto_sync.domain.times import whole_seconds
 from tests.simulation.decisions import Kind
 from tests.simulation.faults import OF_SOURCE
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from qonto_sync.model import AttachmentId, InvoiceId
-    from qonto_sync.window import Window
+    from qonto_sync.domain.ids import AttachmentId, InvoiceId
+    from qonto_sync.domain.window import Window
     from tests.simulation.network import Network
     from tests.simulation.organization import Organization, Version
 

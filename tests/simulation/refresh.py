@@ -8,12 +8,13 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from qonto_sync.adapters.refresh_intents import DynamoDbRefreshIntents
-from qonto_sync.clock import Within
-from qonto_sync.errors import CredentialsRefused, Retriable
-from qonto_sync.model import Tokens
-from qonto_sync.times import from_text, to_text
-from qonto_sync.token_refresh import GRACE, TokenRefresh
+from qonto_sync.aws.refresh_leases import DynamoDbRefreshLeases
+from qonto_sync.aws.state_table import StateTable
+from qonto_sync.clock import CappedDeadline
+from qonto_sync.domain.errors import CredentialsRejected, Retriable
+from qonto_sync.domain.secret import Tokens
+from qonto_sync.domain.times import from_text, to_text
+from qonto_sync.usecases.token_refresh import GRACE, TokenRefresh
 from tests.fakes import CONNECTION, CountedDeadline
 from tests.simulation.decisions import Kind
 from tests.simulation.dynamodb import MemoryDynamoDb
@@ -54,7 +55,7 @@ class OAuthServer:
         """A new pair."""
         now = self.clock.now()
         if refresh_token not in self.alive or now > self.first_used.setdefault(refresh_token, now) + GRACE:
-            raise CredentialsRefused("simulated invalid_grant")
+            raise CredentialsRejected("simulated invalid_grant")
         if self.strict:
             self.alive.discard(self.heirs.get(refresh_token, ""))
         heir = self.heirs[refresh_token] = f"token-{next(self._made)}"
@@ -111,7 +112,7 @@ class RefreshWorld:
             renewed = self._use_case().refresh(fields)
         except Retriable as error:
             self._tell(process, f"fails: {error}")
-        except CredentialsRefused as error:
+        except CredentialsRejected as error:
             self.problems.append(f"{process.name}: {error}")
         else:
             self._tell(process, f"uses {renewed['access_token']}")
@@ -119,9 +120,9 @@ class RefreshWorld:
     def _finish(self, process: Process) -> None:
         done = False
         try:
-            self._use_case().finish()
+            self._use_case().recover()
             done = True
-        except (Retriable, CredentialsRefused) as error:
+        except (Retriable, CredentialsRejected) as error:
             self._tell(process, f"fails: {error}")
         finally:
             if not done:
@@ -134,12 +135,12 @@ class RefreshWorld:
 
     def _use_case(self) -> TokenRefresh:
         dynamodb: Any = _Client(self)
-        deadline = Within(100, self.scheduler, CountedDeadline())
+        deadline = CappedDeadline(100, self.scheduler, CountedDeadline())
         return TokenRefresh(
             CONNECTION,
             secret=_Secret(self),
             endpoint=_Endpoint(self),
-            intents=DynamoDbRefreshIntents(dynamodb, "state"),
+            leases=DynamoDbRefreshLeases(StateTable(dynamodb, "state")),
             queue=_Queue(self),
             clock=self.scheduler,
             deadline=deadline,
@@ -188,6 +189,7 @@ _OF_WRITES = ("refused", "unheard")
 @dataclass(frozen=True, slots=True)
 class _Secret:
     world: RefreshWorld
+    name: str = "qonto/default"
 
     def read(self, *, fresh: bool = False) -> Mapping[str, str]:
         assert fresh, "what another process wrote must be seen"
@@ -211,7 +213,7 @@ class _Endpoint:
 class _Queue:
     world: RefreshWorld
 
-    def guard_refresh(self, _: str, delay_seconds: int) -> bool:
+    def schedule_recovery(self, _: str, delay_seconds: int) -> bool:
         send = partial(self.world.scheduler.after, delay_seconds, self.world._deliver)
         try:
             self.world.call("sqs.send", send, _OF_WRITES)
@@ -220,9 +222,9 @@ class _Queue:
         return True
 
     def send(self, _: Any) -> int:
-        raise AssertionError("no invoice is woken here")
+        raise AssertionError("no invoice is requeued here")
 
-    def postpone(self, _receipt: str, _seconds: int) -> None:
+    def delay(self, _receipt: str, _seconds: int) -> None:
         raise AssertionError("the event source does that")
 
 

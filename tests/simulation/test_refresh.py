@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any, override
 
 import pytest
 
-from qonto_sync.adapters.refresh_intents import DynamoDbRefreshIntents
-from qonto_sync.token_refresh import TokenRefresh
+from qonto_sync.aws.refresh_leases import DynamoDbRefreshLeases
+from qonto_sync.usecases.token_refresh import TokenRefresh
 from tests.simulation.decisions import Decisions, Kind, Point, SeededDecisions
 from tests.simulation.refresh import RefreshWorld
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qonto_sync.model import ConnectionName, RefreshIntent
+    from qonto_sync.domain.ids import ConnectionName
+    from qonto_sync.domain.secret import RefreshLease
 
 SEEDS = 1_500
 _MISHAPS = {Kind.CRASH, Kind.FAULT}
@@ -76,13 +77,13 @@ def test_seeds() -> None:
         assert not problems(OneMishap(seed)), seed
 
 
-def write_without_looking(self: DynamoDbRefreshIntents, connection: ConnectionName, intent: RefreshIntent) -> Any:
+def write_without_looking(self: DynamoDbRefreshLeases, connection: ConnectionName, intent: RefreshLease) -> Any:
     """Whatever the version is by now."""
     found = self.read(connection)
     return _write(self, connection, replace(intent, version=found.version if found else 0))
 
 
-_write = DynamoDbRefreshIntents.write
+_write = DynamoDbRefreshLeases.write
 
 
 @pytest.mark.parametrize("mutation", ["no message guards it", "nobody waits", "the slow one writes"])
@@ -90,11 +91,11 @@ def test_each_safeguard_is_needed(monkeypatch: pytest.MonkeyPatch, mutation: str
     """Without it some mishap locks the connection out."""
     match mutation:
         case "no message guards it":
-            monkeypatch.setattr("tests.simulation.refresh._Queue.guard_refresh", lambda *_: True)
+            monkeypatch.setattr("tests.simulation.refresh._Queue.schedule_recovery", lambda *_: True)
         case "nobody waits":
-            monkeypatch.setattr(TokenRefresh, "_is_alive", lambda *_: False)
+            monkeypatch.setattr(TokenRefresh, "_is_held", lambda *_: False)
         case _:
-            monkeypatch.setattr(DynamoDbRefreshIntents, "write", write_without_looking)
+            monkeypatch.setattr(DynamoDbRefreshLeases, "write", write_without_looking)
     assert any(problems(Decisions(case)) for case in single_mishaps()) or any(
         problems(OneMishap(seed)) for seed in range(SEEDS)
     )

@@ -288,7 +288,7 @@ def _send(queue: Any, *bodies: str, delay: int = 0) -> Any:
 
 
 def test_sqs_delivers_until_deleted(queue: Any) -> None:
-    """In flight it is not seen; postponed by nothing, it comes again and counts."""
+    """In flight it is not seen; delayed by nothing, it comes again and counts."""
     assert len(_send(queue, "a", "b")["Successful"]) == 2
     received = queue.receive()
     assert sorted(body for body, _, _ in received) == ["a", "b"]

@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qonto_sync.times import to_precise_text, whole_seconds
+from qonto_sync.domain.times import to_precise_text, whole_seconds
 from tests.simulation.changes import CREATIONS, EDITS, FINALIZE, FINALIZE_LATE, HELD, OTHER_ACTS
 from tests.simulation.decisions import Kind
 

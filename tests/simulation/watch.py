@@ -19,18 +19,19 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from qonto_sync.adapters.ledger_items import from_item
-from qonto_sync.keys import checkpoint_key, ledger_key
-from qonto_sync.model import InvoiceId
-from qonto_sync.result import RunOutcome
-from qonto_sync.times import from_text
+from qonto_sync.aws.ledger_items import row_from_item
+from qonto_sync.domain.ids import InvoiceId
+from qonto_sync.domain.keys import checkpoint_key, ledger_key
+from qonto_sync.domain.result import RunOutcome
+from qonto_sync.domain.times import from_text
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from qonto_sync.model import ConnectionName, LedgerRow, StoredObject
-    from qonto_sync.result import SyncResult
-    from qonto_sync.window import Window
+    from qonto_sync.domain.ids import ConnectionName
+    from qonto_sync.domain.ledger import LedgerRow, StoredObject
+    from qonto_sync.domain.result import SyncResult
+    from qonto_sync.domain.window import Window
     from tests.simulation.dynamodb import Item, MemoryDynamoDb
     from tests.simulation.organization import Organization, Version
     from tests.simulation.s3 import MemoryS3, StoredVersion
@@ -114,7 +115,7 @@ class Watch:
     def item_written(self, before: Item | None, after: Item) -> None:
         """Promise 2, and the story of the ledger."""
         if after["pk"]["S"] != checkpoint_key(self.connection):
-            row = from_item(after)
+            row = row_from_item(after)
             pending = f", pending: {row.pending.reason} until {row.pending.due_at:%d %H:%M:%S}" if row.pending else ""
             self._tell(f"writes ledger row {row.invoice_id} #{row.version} ({self._archived(row)}{pending})")
             if row.pending and row.pending.detail.startswith("unexpected"):
@@ -238,7 +239,7 @@ class Watch:
 
     def _row(self, invoice_id: str) -> LedgerRow | None:
         item = self.dynamodb.items.get(ledger_key(self.connection, InvoiceId(invoice_id)))
-        return from_item(item) if item else None
+        return row_from_item(item) if item else None
 
     def _commit(self, item: Item) -> _Commit:
         synced_until = from_text(item["synced_until"]["S"])

@@ -10,9 +10,9 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from qonto_sync.adapters.sqs_retries import SqsRetryQueue
-from qonto_sync.receiving import WebhookPolicy, WebhookReceiver
-from qonto_sync.webhook import Outcome, WebhookRequest
+from qonto_sync.aws.sqs_retry_queue import SqsRetryQueue
+from qonto_sync.domain.webhook import WebhookOutcome, WebhookRequest
+from qonto_sync.usecases.webhook_receiver import WebhookPolicy, WebhookReceiver
 from tests.fakes import CONNECTION
 from tests.simulation.decisions import Kind
 from tests.simulation.network import Wire
@@ -20,7 +20,7 @@ from tests.simulation.network import Wire
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qonto_sync.model import ConnectionName
+    from qonto_sync.domain.ids import ConnectionName
     from tests.simulation.network import Network
     from tests.simulation.scheduler import Process
     from tests.simulation.sqs import MemorySqs
@@ -78,25 +78,27 @@ class Webhooks:
     def _deliver(self, invoice_id: str, attempt: int) -> None:
         """Signed anew each time; what is not acknowledged comes again."""
 
-        def answered(outcome: Outcome | None) -> None:
-            if outcome not in {Outcome.ACCEPTED, Outcome.UNAVAILABLE, None}:
+        def answered(outcome: WebhookOutcome | None) -> None:
+            if outcome not in {WebhookOutcome.ACCEPTED, WebhookOutcome.UNAVAILABLE, None}:
                 self.watch.broken(f"a webhook of Qonto's for {invoice_id} was {outcome}")
-            if outcome is not Outcome.ACCEPTED and attempt < _MOST_TRIES:
+            if outcome is not WebhookOutcome.ACCEPTED and attempt < _MOST_TRIES:
                 again = partial(self._deliver, invoice_id, attempt + 1)
                 self.network.scheduler.after(_TRY_AGAIN_AFTER * 2**attempt, again)
 
         self._send("webhook", self._request(invoice_id, _SECRET), answered)
 
-    def _must_be_refused(self, outcome: Outcome | None) -> None:
-        if outcome is not Outcome.REFUSED:
+    def _must_be_refused(self, outcome: WebhookOutcome | None) -> None:
+        if outcome is not WebhookOutcome.REJECTED:
             self.watch.broken("a webhook that is not Qonto's was not refused")
 
-    def _send(self, name: str, request: WebhookRequest, answered: Callable[[Outcome | None], None]) -> None:
+    def _send(self, name: str, request: WebhookRequest, answered: Callable[[WebhookOutcome | None], None]) -> None:
         self._requests += 1
         name = f"{name}-{self._requests}"
         self.network.scheduler.spawn(name, _SECONDS, partial(self._receive, request=request, answered=answered))
 
-    def _receive(self, process: Process, request: WebhookRequest, answered: Callable[[Outcome | None], None]) -> None:
+    def _receive(
+        self, process: Process, request: WebhookRequest, answered: Callable[[WebhookOutcome | None], None]
+    ) -> None:
         receiver = WebhookReceiver(
             # No delay: the sooner an invoice is looked at, the less of it is final.
             WebhookPolicy(_TOLERANCE, timedelta(0), 1_000),

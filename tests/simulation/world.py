@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from qonto_sync.adapters import s3_archive
-from qonto_sync.sync import SyncPolicy
+from qonto_sync.aws import s3_archive
+from qonto_sync.usecases.sync_run import SyncPolicy
 from tests.fakes import CONNECTION
 from tests.simulation.decisions import Kind
 from tests.simulation.dynamodb import MemoryDynamoDb

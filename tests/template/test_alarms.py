@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from qonto_sync.clock import InvocationDeadline
-from qonto_sync.model import Checkpoint, ConnectionName, Pending, PendingReason, RunId
-from qonto_sync.observability import emit_credential_metrics, emit_run_metrics, emit_webhook_metrics
-from qonto_sync.result import Backlog, Requests, RunOutcome, SyncResult, Tally
-from qonto_sync.webhook import Outcome, Receipt
-from qonto_sync.window import Window
+from qonto_sync.domain.checkpoint import Checkpoint
+from qonto_sync.domain.ids import ConnectionName, RunId
+from qonto_sync.domain.ledger import Pending, PendingReason
+from qonto_sync.domain.request_counts import RequestCounter
+from qonto_sync.domain.result import Backlog, RunOutcome, RunReport, SyncResult, Tally, Usage
+from qonto_sync.domain.webhook import WebhookOutcome, WebhookResult
+from qonto_sync.domain.window import Window
+from qonto_sync.observability import emit_credential_metrics, emit_webhook_metrics, report_run
 from tests.fakes import START
 
 if TYPE_CHECKING:
@@ -48,22 +51,22 @@ def emitted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "a-stack")
     backlog = Backlog(START)
     backlog.add(Pending(PendingReason.FAILED, START - timedelta(days=2), START, 1, "why"))
-    emit_run_metrics(
-        SyncResult(
-            outcome=RunOutcome.COMMITTED,
-            connection=ConnectionName("acme"),
-            run_id=RunId("run"),
-            window=Window(START, START),
-            tally=Tally(backlog=backlog),
-            checkpoint=Checkpoint(START, 1, RunId("run")),
-            duration_ms=1,
-            memory_mb=1024,
-            requests=Requests(),
+    report_run(
+        RunReport(
+            SyncResult(
+                outcome=RunOutcome.COMMITTED,
+                connection=ConnectionName("acme"),
+                run_id=RunId("run"),
+                window=Window(START, START),
+                tally=Tally(backlog=backlog),
+                checkpoint=Checkpoint(START, 1, RunId("run")),
+            ),
+            Usage(RequestCounter().as_dict(), RequestCounter().to_aws, duration_ms=1, memory_mb=1024),
         )
     )
     emit_credential_metrics(ConnectionName("acme"), 89.5)
-    for outcome in Outcome:
-        emit_webhook_metrics(Receipt(outcome, ConnectionName("acme")))
+    for outcome in WebhookOutcome:
+        emit_webhook_metrics(WebhookResult(outcome, ConnectionName("acme")))
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert all(record["service"] == "a-stack" and record["connection"] == "acme" for record in records)
     return {

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from qonto_sync.errors import InvalidEvent
-from qonto_sync.events import parse_message, parse_sync_event
-from qonto_sync.model import ConnectionName, PendingReason, RefreshMessage, RetryMessage
-from qonto_sync.signatures import Signature
-from qonto_sync.webhook import WebhookRequest, changed_invoice
+from qonto_sync.domain.errors import InvalidEvent
+from qonto_sync.domain.events import parse_sync_event
+from qonto_sync.domain.ids import ConnectionName
+from qonto_sync.domain.messages import WEBHOOK, RecoveryMessage, RetryMessage, parse_message
+from qonto_sync.domain.signatures import Signature
+from qonto_sync.domain.webhook import WebhookRequest, changed_invoice
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,8 +102,8 @@ def test_messages_say_what_they_are_named_after(root: Path) -> None:
     (refresh,) = event(root, "retry-refresh")["Records"]
     message = parse_message(one["body"])
     assert isinstance(message, RetryMessage)
-    assert message.reason is PendingReason.WEBHOOK
-    assert parse_message(refresh["body"]) == RefreshMessage(ConnectionName("default"))
+    assert message.reason is WEBHOOK
+    assert parse_message(refresh["body"]) == RecoveryMessage(ConnectionName("default"))
 
 
 @pytest.mark.parametrize("name", WEBHOOKS)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qonto_sync.archiving import InvoiceArchiver
-from qonto_sync.model import InvoiceId, RunId
-from qonto_sync.result import Requests
-from qonto_sync.retry import InvoiceRetry
-from qonto_sync.sync import SyncPolicy, SyncRun
+from qonto_sync.domain.ids import InvoiceId, RunId
+from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
+from qonto_sync.usecases.retry_batch import InvoiceRetry
+from qonto_sync.usecases.run_context import RunContext
+from qonto_sync.usecases.sync_run import SyncPolicy, SyncRun
 from tests.fakes import (
     CONNECTION,
     START,
@@ -27,7 +27,7 @@ from tests.fakes import (
 )
 
 if TYPE_CHECKING:
-    from qonto_sync.result import SyncResult
+    from qonto_sync.domain.result import SyncResult
 
 
 @dataclass
@@ -69,20 +69,20 @@ class World:
     def run(self, run_id: str = "run", *, dry_run: bool = False) -> SyncRun:
         """A run that starts now."""
         return SyncRun(
-            CONNECTION,
             RunId(run_id),
-            policy=self.policy,
+            RunContext(
+                CONNECTION,
+                archiver=self.archiver,
+                ledger=self.ledger,
+                queue=self.queue,
+                executor=InlineExecutor(),
+                clock=self.clock,
+                deadline=self.deadline,
+                dry_run=dry_run,
+            ),
+            self.policy,
             source=self.qonto,
-            ledger=self.ledger,
             checkpoints=self.checkpoints,
-            archiver=self.archiver,
-            queue=self.queue,
-            executor=InlineExecutor(),
-            clock=self.clock,
-            deadline=self.deadline,
-            requests=Requests(),
-            memory_mb=1024,
-            dry_run=dry_run,
         )
 
     def sync(self, *, dry_run: bool = False) -> SyncResult:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from qonto_sync.adapters.http_client import HttpClient
-from qonto_sync.adapters.rate_limit import RateLimiter, RateWindow
-from qonto_sync.result import Requests
+from qonto_sync.domain.request_counts import RequestCounter
+from qonto_sync.qonto.http_client import HttpClient
+from qonto_sync.qonto.rate_limiter import RateLimiter, RateWindow
 from tests.fakes import ManualClock
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Bench:
     answers: list[urllib3.HTTPResponse | Exception]
     seconds: float = 1_000
     clock: ManualClock = field(default_factory=ManualClock)
-    requests: Requests = field(default_factory=Requests)
+    requests: RequestCounter = field(default_factory=RequestCounter)
 
     def __post_init__(self) -> None:
         self.pool = ScriptedPool(self.answers)

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qonto_sync.errors import AccessDenied, Fatal, ObjectChanged, Permanent, Retriable, RowChanged
-from qonto_sync.model import InvoiceId, PendingReason
+from qonto_sync.domain.errors import AccessDenied, Fatal, ObjectChanged, Permanent, Retriable, RowChanged
+from qonto_sync.domain.ids import InvoiceId
+from qonto_sync.domain.ledger import PendingReason
 from tests.fakes import CONNECTION, START, FakeFile
 
 if TYPE_CHECKING:
-    from qonto_sync.model import LedgerRow
-    from qonto_sync.result import Outcome
+    from qonto_sync.domain.ledger import LedgerRow
+    from qonto_sync.domain.result import InvoiceResult
     from tests.unit.conftest import World
 
 A = InvoiceId("a")
 
 
-def archive(world: World) -> Outcome:
+def archive(world: World) -> InvoiceResult:
     """As the hourly run does it: the invoice first, then its row, then the work."""
     invoice = world.qonto.invoice(A)
     return world.archiver.archive(invoice, world.ledger.rows(CONNECTION, [A]).get(A))
@@ -92,7 +93,7 @@ def test_a_fresh_change_is_looked_at_once_more(world: World) -> None:
     assert row.pending.reason is PendingReason.SETTLING
     world.qonto.files["file-a"] = FakeFile(b"%PDF-1.7 final")
     world.clock.advance(seconds=120)
-    assert world.archiver.refresh(A).row.pending is None
+    assert world.archiver.archive_latest(A).row.pending is None
     assert world.archived("a") == world.source("a")
 
 
@@ -111,7 +112,7 @@ def test_an_early_look_does_not_settle(world: World) -> None:
     world.qonto.put("a")
     first = archive(world).row.pending
     world.clock.advance(seconds=30)
-    assert world.archiver.refresh(A).row.pending == first
+    assert world.archiver.archive_latest(A).row.pending == first
 
 
 def test_a_clock_ahead_at_the_source_does_not_settle_for_ever(world: World) -> None:
@@ -119,7 +120,7 @@ def test_a_clock_ahead_at_the_source_does_not_settle_for_ever(world: World) -> N
     world.qonto.put("a", updated_at="2999-01-01T00:00:00Z")
     assert archive(world).row.pending
     world.clock.advance(minutes=3)
-    assert world.archiver.refresh(A).row.pending is None
+    assert world.archiver.archive_latest(A).row.pending is None
 
 
 def test_a_failed_download_keeps_the_json_and_waits(world: World) -> None:
@@ -132,7 +133,7 @@ def test_a_failed_download_keeps_the_json_and_waits(world: World) -> None:
     assert outcome.row.pending.reason is PendingReason.FAILED
     assert outcome.row.pending.detail == "the file host answered 503"
     assert world.archived("a") == (world.source("a")[0], None)
-    assert world.archiver.refresh(A).row.pending is None
+    assert world.archiver.archive_latest(A).row.pending is None
     assert world.archived("a") == world.source("a")
 
 
@@ -205,10 +206,10 @@ def test_an_edit_that_steps_back_in_time_is_archived_when_it_is_confirmed(world:
     world.qonto.put("a", updated_at="2026-02-01T00:00:00Z", status="paid")
     pending = archive(world).row.pending
     assert pending
-    assert pending.reason is PendingReason.DOUBTED
+    assert pending.reason is PendingReason.STALE_READ
     assert world.archived("a") != world.source("a")
     world.clock.advance(seconds=120)
-    assert world.archiver.refresh(A).row.pending is None
+    assert world.archiver.archive_latest(A).row.pending is None
     assert world.archived("a") == world.source("a")
 
 
@@ -219,11 +220,11 @@ def test_a_doubt_replaces_a_failure(world: World) -> None:
     assert archive(world).failure
     world.clock.advance(hours=1)
     world.qonto.put("a", updated_at="2026-02-01T00:00:00Z", status="paid")
-    pending = world.archiver.refresh(A).row.pending
+    pending = world.archiver.archive_latest(A).row.pending
     assert pending
-    assert (pending.reason, pending.due_at) == (PendingReason.DOUBTED, world.clock.now() + timedelta(minutes=2))
+    assert (pending.reason, pending.due_at) == (PendingReason.STALE_READ, world.clock.now() + timedelta(minutes=2))
     world.clock.advance(seconds=120)
-    assert world.archiver.refresh(A).row.pending is None
+    assert world.archiver.archive_latest(A).row.pending is None
     assert world.archived("a") == world.source("a")
 
 
@@ -237,7 +238,7 @@ def test_an_old_answer_confirms_nothing(world: World) -> None:
     world.clock.advance(minutes=3)
     world.archiver.archive(old, world.ledger.row("a"))
     assert world.archived("a") == world.source("a")
-    assert world.archiver.refresh(A).row.pending is None
+    assert world.archiver.archive_latest(A).row.pending is None
 
 
 def test_a_stale_writer_starts_over_with_the_newest(world: World) -> None:
@@ -318,7 +319,7 @@ def test_a_deleted_draft_keeps_its_archive(world: World) -> None:
     world.qonto.put("a", status="draft")
     assert archive(world).row.pending
     del world.qonto.invoices["a"]
-    row = world.archiver.refresh(A).row
+    row = world.archiver.archive_latest(A).row
     assert (row.deleted_at_source, row.pending) == (START, None)
     assert len(world.archive.versions) == 2
 
@@ -328,7 +329,7 @@ def test_a_404_for_a_final_invoice_is_not_believed(world: World) -> None:
     world.qonto.put("a")
     archive(world)
     del world.qonto.invoices["a"]
-    row = world.archiver.refresh(A).row
+    row = world.archiver.archive_latest(A).row
     assert row.deleted_at_source is None
     assert row.pending
     assert row.pending.reason is PendingReason.REJECTED
@@ -339,7 +340,7 @@ def test_an_invoice_that_comes_back_is_archived_again(world: World) -> None:
     world.qonto.put("a", status="draft")
     archive(world)
     fields = world.qonto.invoices.pop("a")
-    world.archiver.refresh(A)
+    world.archiver.archive_latest(A)
     world.qonto.invoices["a"] = fields
     assert archive(world).row.deleted_at_source is None
 

@@ -12,12 +12,13 @@ import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qonto_sync.adapters.attachment_files import HttpAttachmentFiles
-from qonto_sync.adapters.connections import connection_pool
-from qonto_sync.adapters.http_client import HttpClient
-from qonto_sync.errors import ItemError, Permanent, Retriable
-from qonto_sync.model import Attachment, AttachmentId, FileKind
-from qonto_sync.result import Requests
+from qonto_sync.domain.errors import ItemError, Permanent, Retriable
+from qonto_sync.domain.ids import AttachmentId
+from qonto_sync.domain.invoice import Attachment, FileKind
+from qonto_sync.domain.request_counts import RequestCounter
+from qonto_sync.qonto.attachment_files import HttpAttachmentFiles
+from qonto_sync.qonto.http_client import HttpClient
+from qonto_sync.qonto.http_pool import http_pool
 from tests.fakes import CountedDeadline, ManualClock
 from tests.unit.raw_server import raw_server
 from tests.unit.scripted_http import URL, Bench, answer
@@ -46,11 +47,11 @@ def real_files(origin: str, fresh_url: str = URL) -> HttpAttachmentFiles:
     """Downloads over real sockets, from an origin that is listed in full."""
     clock = ManualClock()
     client = HttpClient(
-        connection_pool(1, clock),
+        http_pool(1, clock),
         clock=clock,
         deadline=CountedDeadline(),
         random=lambda: 0.5,
-        requests=Requests(),
+        requests=RequestCounter(),
     )
     return HttpAttachmentFiles({origin: client}, max_bytes=1_000, fresh=lambda _: an_attachment(fresh_url))
 

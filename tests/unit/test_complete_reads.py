@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qonto_sync.model import InvoiceId
-from qonto_sync.times import to_precise_text
+from qonto_sync.domain.ids import InvoiceId
+from qonto_sync.domain.times import to_precise_text
 from tests.fakes import CONNECTION, START
 from tests.unit.conftest import World
 
@@ -112,7 +112,7 @@ def test_every_invoice_is_archived_as_it_is(
     world.clock.advance(minutes=30)
     world.run().execute()
     for wake in world.queue.sent:
-        world.retry().look_again(wake.message)
+        world.retry().retry(wake.message)
     for id_ in world.qonto.invoices:
         row = world.ledger.saved.get((CONNECTION, InvoiceId(id_)))
         assert row, f"{id_} was never met"

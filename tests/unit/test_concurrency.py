@@ -9,13 +9,13 @@ from itertools import repeat
 
 import pytest
 
-from qonto_sync.concurrency import Tasks
+from qonto_sync.usecases.bounded_tasks import BoundedTasks
 
 
 def test_takes_every_result() -> None:
     """In whatever order they come."""
     taken: list[int] = []
-    with ThreadPoolExecutor(4) as executor, Tasks[int](executor, 3, taken.append) as tasks:
+    with ThreadPoolExecutor(4) as executor, BoundedTasks[int](executor, 3, taken.append) as tasks:
         for number in range(50):
             tasks.submit(lambda number=number: number)  # type: ignore[misc]
     assert sorted(taken) == list(range(50))
@@ -32,7 +32,7 @@ def test_never_more_than_the_limit_are_open() -> None:
             go_on.wait(5)
 
         def submit() -> None:
-            with Tasks[None](executor, 2, lambda _: None) as tasks:
+            with BoundedTasks[None](executor, 2, lambda _: None) as tasks:
                 for _ in range(5):
                     tasks.submit(call)
 
@@ -59,7 +59,7 @@ def test_the_first_error_stops_the_rest() -> None:
     with (
         pytest.raises(ZeroDivisionError),
         ThreadPoolExecutor(1) as executor,
-        Tasks[None](executor, 4, taken.append) as tasks,
+        BoundedTasks[None](executor, 4, taken.append) as tasks,
     ):
         for number in range(100):
             tasks.submit(lambda number=number: call(number))  # type: ignore[misc]
@@ -82,7 +82,7 @@ def test_what_has_not_started_is_cancelled() -> None:
     with (
         pytest.raises(ZeroDivisionError),
         ThreadPoolExecutor(1) as executor,
-        Tasks[None](executor, 100, lambda _: None) as tasks,
+        BoundedTasks[None](executor, 100, lambda _: None) as tasks,
     ):
         for number in range(50):
             tasks.submit(lambda number=number: call(number))  # type: ignore[misc]
@@ -93,7 +93,11 @@ def test_what_has_not_started_is_cancelled() -> None:
 def test_an_error_of_the_submitter_keeps_what_is_done() -> None:
     """A deadline between two calls loses no result of those that ran."""
     taken: list[int] = []
-    with pytest.raises(TimeoutError), ThreadPoolExecutor(2) as executor, Tasks[int](executor, 9, taken.append) as tasks:
+    with (
+        pytest.raises(TimeoutError),
+        ThreadPoolExecutor(2) as executor,
+        BoundedTasks[int](executor, 9, taken.append) as tasks,
+    ):
         for number in repeat(7, 3):
             tasks.submit(lambda number=number: number)  # type: ignore[misc]
         executor.submit(lambda: None).result()

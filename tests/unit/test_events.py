@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from qonto_sync.errors import InvalidEvent
-from qonto_sync.events import SyncRequest, message_body, parse_message, parse_queue_event, parse_sync_event
-from qonto_sync.model import ConnectionName, InvoiceId, PendingReason, RetryMessage
+from qonto_sync.domain.errors import InvalidEvent
+from qonto_sync.domain.events import SyncRequest, parse_queue_event, parse_sync_event
+from qonto_sync.domain.ids import ConnectionName, InvoiceId
+from qonto_sync.domain.ledger import PendingReason
+from qonto_sync.domain.messages import RetryMessage, message_body, parse_message
 
 EVENTS = Path(__file__).parents[2] / "events"
 DEFAULT = ConnectionName("default")

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from qonto_sync.errors import AccessDenied, Fatal, Retriable
-from qonto_sync.fencing import LONGEST_LIFE
-from qonto_sync.model import InvoiceId, PendingReason
+from qonto_sync.domain.errors import AccessDenied, Fatal, Retriable
+from qonto_sync.domain.ids import InvoiceId
+from qonto_sync.domain.ledger import PendingReason
+from qonto_sync.usecases.write_intent import LONGEST_INVOCATION
 from tests.fakes import CONNECTION, FakeFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qonto_sync.model import LedgerRow
+    from qonto_sync.domain.ledger import LedgerRow
     from tests.unit.conftest import World
 
 A = InvoiceId("a")
@@ -37,9 +38,9 @@ def take_back(world: World, fields: dict[str, Any], content: bytes) -> None:
 def archived_once(world: World) -> dict[str, Any]:
     """An invoice that does not tell when it changed, archived and settled; gives its fields."""
     edit(world, b"%PDF-1.7 A", updated_at=None)
-    assert world.archiver.refresh(A).row.pending
+    assert world.archiver.archive_latest(A).row.pending
     world.clock.advance(hours=1)
-    assert world.archiver.refresh(A).row.pending is None
+    assert world.archiver.archive_latest(A).row.pending is None
     return world.qonto.invoices["a"]
 
 
@@ -51,21 +52,21 @@ def die(_: LedgerRow) -> None:
 def test_a_first_version_is_not_announced(world: World) -> None:
     """Nothing lies there, and nothing can be overwritten: one write of the ledger."""
     edit(world, b"%PDF-1.7 A")
-    assert world.archiver.refresh(A).row.version == 1
+    assert world.archiver.archive_latest(A).row.version == 1
 
 
 def test_a_replacement_is_announced_and_taken_back(world: World) -> None:
     """Two writes of the ledger; in between, the row is pending and has the revision to come."""
     edit(world, b"%PDF-1.7 A")
-    world.archiver.refresh(A)
+    world.archiver.archive_latest(A)
     edit(world, b"%PDF-1.7 B", status="paid")
     during: list[LedgerRow] = []
     world.archive.before_put = lambda _: during.append(world.ledger.row("a"))
-    row = world.archiver.refresh(A).row
-    assert (row.version, row.pending, row.writing_until) == (3, None, None)
+    row = world.archiver.archive_latest(A).row
+    assert (row.version, row.pending, row.intent_expires_at) == (3, None, None)
     for announced in during:
         assert announced.pending
-        assert announced.pending.reason is PendingReason.WRITING
+        assert announced.pending.reason is PendingReason.WRITE_INTENT
         assert announced.revision == row.revision
         assert announced.digest != row.digest
 
@@ -78,7 +79,7 @@ def while_b_is_written(world: World, finds: Callable[[LedgerRow], None]) -> None
     def meanwhile(_: str) -> None:
         world.archive.before_put = lambda _: None
         take_back(world, first, b"%PDF-1.7 A")
-        finds(world.archiver.refresh(A).row)
+        finds(world.archiver.archive_latest(A).row)
 
     world.archive.before_put = meanwhile
 
@@ -92,23 +93,23 @@ def test_a_slow_writer_and_a_repeated_version(world: World) -> None:
 
     while_b_is_written(world, finds)
     with pytest.raises(KeyboardInterrupt):
-        world.archiver.refresh(A)
+        world.archiver.archive_latest(A)
     assert world.archived("a") != world.source("a"), "the compare-and-swap did pass"
     world.ledger.before_write = lambda _: None
     world.clock.advance(minutes=16)
-    row = world.archiver.refresh(A).row
+    row = world.archiver.archive_latest(A).row
     assert world.archived("a") == world.source("a")
-    assert row.writing_until is None
+    assert row.intent_expires_at is None
 
 
 def test_a_slow_writer_that_lives_finds_out_itself(world: World) -> None:
     """Its row conflicts, and at its next attempt it looks at what it wrote."""
     while_b_is_written(world, lambda _: None)
-    row = world.archiver.refresh(A).row
+    row = world.archiver.archive_latest(A).row
     assert world.archived("a") == world.source("a")
     assert row.pending, "of two writers each may be the slow one"
     world.clock.advance(minutes=16)
-    assert world.archiver.refresh(A).row.pending is None
+    assert world.archiver.archive_latest(A).row.pending is None
 
 
 def test_a_run_that_stops_leaves_its_announcement(world: World) -> None:
@@ -117,15 +118,15 @@ def test_a_run_that_stops_leaves_its_announcement(world: World) -> None:
     edit(world, b"%PDF-1.7 B", status="paid", updated_at=None)
     world.qonto.fail_next("attachment", AccessDenied("no scope"))
     with pytest.raises(Fatal):
-        world.archiver.refresh(A)
+        world.archiver.archive_latest(A)
     row = world.ledger.row("a")
-    assert row.writing_until
-    assert timedelta(0) <= row.writing_until - world.clock.now() - LONGEST_LIFE <= timedelta(seconds=1)
+    assert row.intent_expires_at
+    assert timedelta(0) <= row.intent_expires_at - world.clock.now() - LONGEST_INVOCATION <= timedelta(seconds=1)
     assert row.pending
-    assert row.pending.due_at == row.writing_until
+    assert row.pending.due_at == row.intent_expires_at
     take_back(world, first, b"%PDF-1.7 A")
     world.clock.advance(minutes=16)
-    assert world.archiver.refresh(A).row.writing_until is None
+    assert world.archiver.archive_latest(A).row.intent_expires_at is None
     assert world.archived("a") == world.source("a")
 
 
@@ -140,22 +141,22 @@ def test_a_write_without_an_answer_leaves_its_announcement(world: World, monkeyp
         raise Retriable("bucket: ReadTimeoutError")
 
     monkeypatch.setattr(world.archive, "put_file", unheard)
-    assert world.archiver.refresh(A).row.writing_until
+    assert world.archiver.archive_latest(A).row.intent_expires_at
     monkeypatch.undo()
     take_back(world, first, b"%PDF-1.7 A")
     world.clock.advance(minutes=16)
     # A look that fails before the file is put right does not make the row true.
     world.qonto.fail_next("attachment", Retriable("503"))
-    assert world.archiver.refresh(A).row.writing_until
+    assert world.archiver.archive_latest(A).row.intent_expires_at
     world.clock.advance(minutes=16)
-    assert world.archiver.refresh(A).row.writing_until is None
+    assert world.archiver.archive_latest(A).row.intent_expires_at is None
     assert world.archived("a") == world.source("a")
 
 
 def test_who_holds_an_older_version_sees_the_announcement(world: World) -> None:
     """Its compare-and-swap on what it finds would pass: the revision in the row holds it back."""
     edit(world, b"%PDF-1.7 A")
-    world.archiver.refresh(A)
+    world.archiver.archive_latest(A)
     old = world.qonto.invoice(A)
     edit(world, b"%PDF-1.7 B", status="paid")
 
@@ -165,7 +166,7 @@ def test_who_holds_an_older_version_sees_the_announcement(world: World) -> None:
         assert len(world.archive.versions[key]) == 1
 
     world.archive.before_put = meanwhile
-    world.archiver.refresh(A)
+    world.archiver.archive_latest(A)
     assert world.archived("a") == world.source("a")
 
 
@@ -180,8 +181,8 @@ def test_a_file_that_the_invoice_no_longer_names_is_forgotten_if_in_doubt(world:
 
     world.ledger.before_write = die_at_the_end
     with pytest.raises(KeyboardInterrupt):
-        world.archiver.refresh(A)
+        world.archiver.archive_latest(A)
     world.ledger.before_write = lambda _: None
     edit(world, b"", attachment_id=None, status="draft", updated_at=None)
-    row = world.archiver.refresh(A).row
-    assert (row.file, row.pending, row.writing_until) == (None, None, None)
+    row = world.archiver.archive_latest(A).row
+    assert (row.file, row.pending, row.intent_expires_at) == (None, None, None)

@@ -18,10 +18,10 @@ import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qonto_sync.adapters.connections import connection_pool
-from qonto_sync.adapters.http_client import LARGEST_ANSWER_BYTES, HttpClient
-from qonto_sync.errors import ItemError, Permanent, Retriable
-from qonto_sync.result import Requests
+from qonto_sync.domain.errors import ItemError, Permanent, Retriable
+from qonto_sync.domain.request_counts import RequestCounter
+from qonto_sync.qonto.http_client import LARGEST_RESPONSE_BYTES, HttpClient
+from qonto_sync.qonto.http_pool import http_pool
 from tests.fakes import CountedDeadline, ManualClock
 from tests.unit.raw_server import raw_server
 from tests.unit.scripted_http import URL, Bench, answer
@@ -234,14 +234,14 @@ class Endless(BytesIO):
 def test_an_answer_without_end_is_cut_off() -> None:
     """Without another try: memory is bounded, and so is what a bomb of a few bytes makes of itself."""
     endless = Endless()
-    swelling = gzip.compress(bytes(LARGEST_ANSWER_BYTES + 1))
+    swelling = gzip.compress(bytes(LARGEST_RESPONSE_BYTES + 1))
     for body, encoding in ((endless, "identity"), (BytesIO(swelling), "gzip")):
         headers = {"Content-Encoding": encoding, "X-Tyk-Trace-Id": "4bf9"}
         bench = Bench([urllib3.HTTPResponse(body=body, headers=headers, status=200, preload_content=False)])
         with pytest.raises(Retriable, match=r"of more than 67108864 bytes is not read \(trace id 4bf9\)"):
             bench.send()
         assert len(bench.pool.sent) == 1
-    assert endless.given <= LARGEST_ANSWER_BYTES + 65_536
+    assert endless.given <= LARGEST_RESPONSE_BYTES + 65_536
 
 
 @given(
@@ -363,9 +363,9 @@ def test_odd_headers_do_not_bring_the_url_into_the_log(caplog: pytest.LogCapture
 def client(clock: ManualClock | None = None) -> HttpClient:
     """One on real sockets, whose answers are timed by this clock."""
     return HttpClient(
-        connection_pool(1, clock or ManualClock()),
+        http_pool(1, clock or ManualClock()),
         clock=ManualClock(),
         deadline=CountedDeadline(),
         random=lambda: 0.5,
-        requests=Requests(),
+        requests=RequestCounter(),
     )

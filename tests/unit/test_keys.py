@@ -10,8 +10,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from qonto_sync.keys import checkpoint_key, content_disposition, document_key, file_key, invoice_folder, ledger_key
-from qonto_sync.model import AttachmentId, ConnectionName, FileKind, Invoice, InvoiceId, is_usable_id
+from qonto_sync.domain.ids import AttachmentId, ConnectionName, InvoiceId, is_usable_id
+from qonto_sync.domain.invoice import FileKind, Invoice
+from qonto_sync.domain.keys import (
+    checkpoint_key,
+    content_disposition,
+    document_key,
+    file_key,
+    invoice_folder,
+    ledger_key,
+)
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

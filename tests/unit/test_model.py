@@ -7,16 +7,9 @@ from typing import Any
 
 import pytest
 
-from qonto_sync.model import (
-    Attachment,
-    AttachmentId,
-    ConnectionName,
-    Invoice,
-    InvoiceId,
-    LedgerRow,
-    Revision,
-    is_identified,
-)
+from qonto_sync.domain.ids import AttachmentId, ConnectionName, InvoiceId, is_identified
+from qonto_sync.domain.invoice import Attachment, Invoice, Revision
+from qonto_sync.domain.ledger import LedgerRow
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -140,8 +133,8 @@ def test_a_deleted_row_holds_nothing() -> None:
     """An invoice that comes back is archived again."""
     invoice = Invoice.of({"id": "a"}, b"", NOW)
     row = LedgerRow(ConnectionName("default"), invoice.id, digest=invoice.digest)
-    assert row.holds(invoice)
-    assert not LedgerRow(ConnectionName("default"), invoice.id, digest=invoice.digest, deleted_at_source=NOW).holds(
+    assert row.matches(invoice)
+    assert not LedgerRow(ConnectionName("default"), invoice.id, digest=invoice.digest, deleted_at_source=NOW).matches(
         invoice
     )
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qonto_sync.adapters.connections import connection_pool
-from qonto_sync.adapters.peer_addresses import is_public
 from qonto_sync.bootstrap import Application
-from qonto_sync.errors import ItemError, Permanent
-from qonto_sync.events import SyncRequest
-from qonto_sync.model import Attachment, AttachmentId
+from qonto_sync.domain.errors import ItemError, Permanent
+from qonto_sync.domain.ids import AttachmentId
+from qonto_sync.domain.invoice import Attachment
+from qonto_sync.qonto.http_pool import http_pool
+from qonto_sync.qonto.peer_addresses import is_public
 from qonto_sync.settings import Settings
 from tests.fakes import CONNECTION, ManualClock
 from tests.unit.raw_server import raw_server
@@ -86,11 +86,11 @@ def test_no_wrapping_makes_an_address_public(address: IPv4Address) -> None:
 def test_a_host_of_this_network_gets_no_byte() -> None:
     """The error names the host, the address and the setting."""
     with raw_server(OK) as server:
-        pool = connection_pool(1, ManualClock(), public_only=True)
+        pool = http_pool(1, ManualClock(), public_only=True)
         with pytest.raises(Permanent, match=r"127\.0\.0\.1 .* not public.* ATTACHMENT_HOSTS") as error:
             pool.request("GET", f"{server.origin}/f?X-Amz-Signature=secret", timeout=5)
         assert "secret" not in str(error.value)
-        assert connection_pool(1, ManualClock()).request("GET", f"{server.origin}/f").data == b"ok"
+        assert http_pool(1, ManualClock()).request("GET", f"{server.origin}/f").data == b"ok"
         assert [text.split()[0:2] for text in server.received] == [["GET", "/f"]]
 
 
@@ -100,7 +100,7 @@ def test_the_address_that_counts_is_the_connected_one(scheme: str, monkeypatch: 
     real: Callable[..., Any] = socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", lambda _, *rest: real("127.0.0.1", *rest))
     with raw_server(OK) as server:
-        pool = connection_pool(1, ManualClock(), public_only=True)
+        pool = http_pool(1, ManualClock(), public_only=True)
         with pytest.raises(Permanent, match=r"files\.example has the address 127\.0\.0\.1"):
             pool.request("GET", f"{scheme}://files.example:{server.port}/f", timeout=5)
         assert server.received == []
@@ -113,7 +113,7 @@ def test_a_bare_host_is_public_and_a_full_origin_is_what_it_says(monkeypatch: py
         hosts = f"127.0.0.1:{server.port},{server.origin}"
         application = Application(Settings.from_environment({**GOOD, "ATTACHMENT_HOSTS": hosts}))
         context: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 5_000, memory_limit_in_mb="1024")
-        files: Any = application.sync_run(SyncRequest(CONNECTION), context)._archiver._files
+        files: Any = application.retry_batch(context)._connect(CONNECTION)._archiver._files
         for origin, error in ((f"https://127.0.0.1:{server.port}", "is not public"), (server.origin, "is no PDF")):
             attachment = Attachment(AttachmentId("a"), f"{origin}/f", None, None)
             with pytest.raises(ItemError, match=error), files.open(attachment, None):

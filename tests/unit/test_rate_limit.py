@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qonto_sync.adapters.rate_limit import RateLimiter, RateWindow, qonto_limits
-from qonto_sync.errors import DeadlineReached
+from qonto_sync.domain.errors import DeadlineReached
+from qonto_sync.qonto.rate_limiter import RateLimiter, RateWindow, qonto_limits
 from tests.fakes import CountedDeadline, ManualClock
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qonto_sync.adapters.raw_json import RawValue, members
+from qonto_sync.qonto.raw_json import RawValue, members
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

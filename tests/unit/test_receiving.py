@@ -10,16 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qonto_sync.model import ConnectionName, PendingReason, RetryMessage
-from qonto_sync.ports import Wake
-from qonto_sync.receiving import WebhookPolicy, WebhookReceiver
-from qonto_sync.webhook import Outcome, Refusal, WebhookRequest
+from qonto_sync.domain.errors import RejectionReason
+from qonto_sync.domain.ids import ConnectionName
+from qonto_sync.domain.messages import WEBHOOK, DelayedMessage, RetryMessage
+from qonto_sync.domain.webhook import WebhookOutcome, WebhookRequest
+from qonto_sync.usecases.webhook_receiver import WebhookPolicy, WebhookReceiver
 from tests.fakes import CONNECTION, START, InMemoryQueue, InMemorySigningSecrets, ManualClock
 from tests.fuzz.documents import budget
 from tests.webhooks import DATA, SIGNING_SECRET, webhook_event
 
 if TYPE_CHECKING:
-    from qonto_sync.webhook import Receipt
+    from qonto_sync.domain.webhook import WebhookResult
 
 POLICY: Final = WebhookPolicy(timedelta(seconds=300), timedelta(seconds=15), max_body_bytes=1000)
 
@@ -33,7 +34,7 @@ class Endpoint:
         self.secrets = InMemorySigningSecrets({CONNECTION: ["whsec_newest", SIGNING_SECRET]})
         self.receiver = WebhookReceiver(POLICY, secrets=self.secrets, queue=self.queue, clock=self.clock)
 
-    def take(self, event: Any) -> Receipt:
+    def take(self, event: Any) -> WebhookResult:
         return self.receiver.receive(WebhookRequest.of(event))
 
 
@@ -51,9 +52,9 @@ def event(**arguments: Any) -> dict[str, Any]:
 def test_a_changed_invoice_is_looked_at_soon(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     """One message, that names the invoice and waits for its PDF; one line of log, with two ids."""
     caplog.set_level(logging.INFO)
-    assert endpoint.take(event()).outcome is Outcome.ACCEPTED
-    message = RetryMessage(CONNECTION, DATA["id"], PendingReason.WEBHOOK)  # type: ignore[arg-type] # an id is a text
-    assert endpoint.queue.sent == [Wake(message, 15)]
+    assert endpoint.take(event()).outcome is WebhookOutcome.ACCEPTED
+    message = RetryMessage(CONNECTION, DATA["id"], WEBHOOK)  # type: ignore[arg-type] # an id is a text
+    assert endpoint.queue.sent == [DelayedMessage(message, 15)]
     assert [(record.message, vars(record)["invoice_id"]) for record in caplog.records] == [
         ("webhook_accepted", DATA["id"])
     ]
@@ -62,38 +63,38 @@ def test_a_changed_invoice_is_looked_at_soon(endpoint: Endpoint, caplog: pytest.
 @pytest.mark.parametrize("secret", ["whsec_newest", SIGNING_SECRET])
 def test_each_secret_is_accepted(endpoint: Endpoint, secret: str) -> None:
     """A rotation needs no pause."""
-    assert endpoint.take(event(secret=secret)).outcome is Outcome.ACCEPTED
+    assert endpoint.take(event(secret=secret)).outcome is WebhookOutcome.ACCEPTED
 
 
 def test_a_secret_that_is_new_is_looked_up(endpoint: Endpoint) -> None:
     """What is remembered may be a few minutes old; what is wrong with it is asked for afresh."""
     endpoint.take(event())
     endpoint.secrets.stored[CONNECTION] = ["whsec_rotated"]
-    assert endpoint.take(event(secret="whsec_rotated")).outcome is Outcome.ACCEPTED
-    assert endpoint.take(event()).refusal is Refusal.SIGNATURE
+    assert endpoint.take(event(secret="whsec_rotated")).outcome is WebhookOutcome.ACCEPTED
+    assert endpoint.take(event()).rejection is RejectionReason.SIGNATURE
 
 
 @pytest.mark.parametrize(
     ("arguments", "refusal"),
     [
-        ({"secret": "whsec_guessed"}, Refusal.SIGNATURE),
-        ({"connection": "nobody"}, Refusal.SIGNATURE),
-        ({"signed_at": START - timedelta(seconds=301)}, Refusal.STALE),
-        ({"signed_at": START + timedelta(seconds=301)}, Refusal.STALE),
-        ({"data": {"id": "x" * 1000}}, Refusal.SIZE),
-        ({"data": {}}, Refusal.NO_INVOICE),
+        ({"secret": "whsec_guessed"}, RejectionReason.SIGNATURE),
+        ({"connection": "nobody"}, RejectionReason.SIGNATURE),
+        ({"signed_at": START - timedelta(seconds=301)}, RejectionReason.STALE),
+        ({"signed_at": START + timedelta(seconds=301)}, RejectionReason.STALE),
+        ({"data": {"id": "x" * 1000}}, RejectionReason.SIZE),
+        ({"data": {}}, RejectionReason.NO_INVOICE),
     ],
 )
 def test_what_is_wrong_sends_no_message(
-    endpoint: Endpoint, caplog: pytest.LogCaptureFixture, arguments: dict[str, Any], refusal: Refusal
+    endpoint: Endpoint, caplog: pytest.LogCaptureFixture, arguments: dict[str, Any], refusal: RejectionReason
 ) -> None:
     """The reason is for the log; nothing of what was sent is in it, and no secret."""
     caplog.set_level(logging.INFO)
     delivery = event(**arguments)
-    assert endpoint.take(delivery).refusal is refusal
+    assert endpoint.take(delivery).rejection is refusal
     assert endpoint.queue.sent == []
     (record,) = caplog.records
-    assert (record.message, vars(record)["reason"], record.levelname) == ("webhook_refused", refusal, "INFO")
+    assert (record.message, vars(record)["reason"], record.levelname) == ("webhook_rejected", refusal, "INFO")
     logged = str(vars(record))
     assert not [
         text for text in (delivery["body"], delivery["headers"]["x-qonto-signature"], "whsec_") if text in logged
@@ -103,7 +104,7 @@ def test_what_is_wrong_sends_no_message(
 @pytest.mark.parametrize("topic", ["v1/cards", "v2/client-invoices"])
 def test_another_topic_is_acknowledged(endpoint: Endpoint, topic: str) -> None:
     """It was signed, so Qonto is not to deliver it again; nothing is done for it."""
-    assert endpoint.take(event(topic=topic)).outcome is Outcome.IGNORED
+    assert endpoint.take(event(topic=topic)).outcome is WebhookOutcome.IGNORED
     assert endpoint.queue.sent == []
 
 
@@ -115,19 +116,19 @@ def test_the_secret_is_asked_for_last(endpoint: Endpoint) -> None:
         {**event(), "headers": {}},
         {**event(), "rawPath": "/"},
     ):
-        assert endpoint.take(delivery).outcome is Outcome.REFUSED
+        assert endpoint.take(delivery).outcome is WebhookOutcome.REJECTED
     assert endpoint.secrets.reads == 0
 
 
 def test_qonto_delivers_again_what_cannot_be_taken_in(endpoint: Endpoint) -> None:
     """Neither the queue nor the secret out of reach loses a webhook: it is not acknowledged."""
     endpoint.queue.broken = True
-    assert endpoint.take(event()).outcome is Outcome.UNAVAILABLE
+    assert endpoint.take(event()).outcome is WebhookOutcome.UNAVAILABLE
     endpoint.queue.broken = False
     endpoint.secrets.broken = True
-    assert endpoint.take(event()).outcome is Outcome.UNAVAILABLE
+    assert endpoint.take(event()).outcome is WebhookOutcome.UNAVAILABLE
     endpoint.secrets.broken = False
-    assert endpoint.take(event()).outcome is Outcome.ACCEPTED
+    assert endpoint.take(event()).outcome is WebhookOutcome.ACCEPTED
     assert len(endpoint.queue.sent) == 1
 
 
@@ -135,8 +136,8 @@ def test_a_secret_is_of_one_connection(endpoint: Endpoint) -> None:
     """Nobody signs for another one."""
     other = ConnectionName("acme")
     endpoint.secrets.stored[other] = ["whsec_of_acme"]
-    assert endpoint.take(event(connection="acme", secret="whsec_of_acme")).outcome is Outcome.ACCEPTED
-    assert endpoint.take(event(connection="acme")).refusal is Refusal.SIGNATURE
+    assert endpoint.take(event(connection="acme", secret="whsec_of_acme")).outcome is WebhookOutcome.ACCEPTED
+    assert endpoint.take(event(connection="acme")).rejection is RejectionReason.SIGNATURE
 
 
 @budget(200)
@@ -150,5 +151,5 @@ def test_nothing_that_is_hostile_is_queued(name: str, text: str) -> None:
         delivery["headers"]["x-qonto-signature"] = text
     else:
         delivery[name] = text
-    assert endpoint.take(delivery).outcome is Outcome.REFUSED
+    assert endpoint.take(delivery).outcome is WebhookOutcome.REJECTED
     assert endpoint.queue.sent == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qonto_sync.redaction import redacted
+from qonto_sync.qonto.redaction import redacted
 
 
 @pytest.mark.parametrize(

@@ -6,21 +6,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qonto_sync.errors import CredentialsRefused, Fatal, InvalidEvent, Retriable, SyncError
-from qonto_sync.events import QueueRecord, message_body
-from qonto_sync.model import ConnectionName, InvoiceId, PendingReason, RefreshMessage, RetryMessage
-from qonto_sync.retry import RetryBatch
+from qonto_sync.domain.errors import CredentialsRejected, Fatal, InvalidEvent, Retriable, SyncError
+from qonto_sync.domain.events import QueueRecord
+from qonto_sync.domain.ids import ConnectionName, InvoiceId
+from qonto_sync.domain.ledger import PendingReason
+from qonto_sync.domain.messages import WEBHOOK, RecoveryMessage, RetryMessage, message_body
+from qonto_sync.usecases.retry_batch import RetryBatch
 from tests.fakes import CONNECTION, CountedDeadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qonto_sync.retry import InvoiceRetry
+    from qonto_sync.domain.messages import MessageReason
+    from qonto_sync.usecases.retry_batch import InvoiceRetry
     from tests.unit.conftest import World
 
 
 def message(
-    invoice_id: str, reason: PendingReason = PendingReason.FAILED, connection: str = CONNECTION
+    invoice_id: str, reason: MessageReason = PendingReason.FAILED, connection: str = CONNECTION
 ) -> RetryMessage:
     """A message of the default connection, unless another is named."""
     return RetryMessage(ConnectionName(connection), InvoiceId(invoice_id), reason)
@@ -38,17 +41,22 @@ def batch(world: World, deadline: CountedDeadline | None = None) -> RetryBatch:
 def batch_of(
     world: World,
     connect: Callable[[ConnectionName], InvoiceRetry],
-    finish_refresh: Callable[[ConnectionName], None] = lambda _: None,
+    recover_refresh: Callable[[ConnectionName], None] = lambda _: None,
     deadline: CountedDeadline | None = None,
 ) -> RetryBatch:
     """A batch that gets its connections from there."""
     return RetryBatch(
         connect,
-        finish_refresh=finish_refresh,
+        recover_refresh=recover_refresh,
         queue=world.queue,
         deadline=deadline or CountedDeadline(),
         random=lambda: 0.5,
     )
+
+
+def record(body: str, receipt: str, count: int = 1) -> QueueRecord:
+    """The message as Lambda delivers it."""
+    return QueueRecord(f"id of {receipt}", receipt, count, body)
 
 
 def failed_invoice(world: World, invoice_id: str = "a") -> None:
@@ -62,7 +70,7 @@ def failed_invoice(world: World, invoice_id: str = "a") -> None:
 def test_a_message_finishes_what_failed(world: World) -> None:
     """The invoice is fetched by id, archived, and no longer pending."""
     failed_invoice(world)
-    world.retry().look_again(message("a"))
+    world.retry().retry(message("a"))
     assert world.archived("a") == world.source("a")
     assert world.ledger.row("a").pending is None
 
@@ -70,9 +78,9 @@ def test_a_message_finishes_what_failed(world: World) -> None:
 def test_a_message_for_a_settled_invoice_asks_nobody(world: World) -> None:
     """A duplicate costs one look into the ledger."""
     failed_invoice(world)
-    world.retry().look_again(message("a"))
+    world.retry().retry(message("a"))
     world.qonto.calls.clear()
-    world.retry().look_again(message("a"))
+    world.retry().retry(message("a"))
     assert world.qonto.calls == []
 
 
@@ -81,14 +89,14 @@ def test_a_webhook_always_looks(world: World) -> None:
     world.qonto.put("a")
     world.sync()
     world.qonto.put("a", status="paid")
-    world.retry().look_again(message("a", PendingReason.WEBHOOK))
+    world.retry().retry(message("a", WEBHOOK))
     assert world.archived("a") == world.source("a")
 
 
 def test_an_unknown_invoice_is_archived(world: World) -> None:
     """A message may come before the ledger has a row."""
     world.qonto.put("a")
-    world.retry().look_again(message("a"))
+    world.retry().retry(message("a"))
     assert world.archived("a") == world.source("a")
 
 
@@ -98,7 +106,7 @@ def test_what_is_awaited_is_looked_at_later(world: World) -> None:
     world.sync()
     world.queue.sent.clear()
     world.clock.advance(seconds=15)
-    world.retry().look_again(message("a"))
+    world.retry().retry(message("a"))
     assert [wake.delay_seconds for wake in world.queue.sent] == [60]
 
 
@@ -108,10 +116,10 @@ def test_a_look_far_ahead_is_left_to_the_hourly_run(world: World) -> None:
     world.sync()
     for _ in range(3):
         world.queue.sent.clear()
-        world.retry().look_again(message("a"))
+        world.retry().retry(message("a"))
     assert world.queue.sent == []
     world.clock.advance(hours=2)
-    assert world.sync().tally.woken == 1
+    assert world.sync().tally.requeued == 1
 
 
 def test_a_failure_is_delivered_again_later_each_time(world: World) -> None:
@@ -120,8 +128,8 @@ def test_a_failure_is_delivered_again_later_each_time(world: World) -> None:
     for count in (1, 2, 3, 9):
         world.qonto.fail_next("open", Retriable("503"))
         with pytest.raises(Retriable):
-            batch(world).process(message_body(message("a")), receipt=f"r{count}", receive_count=count)
-    assert world.queue.postponed == {"r1": 15, "r2": 30, "r3": 60, "r9": 450}
+            batch(world).process(record(message_body(message("a")), f"r{count}", count))
+    assert world.queue.delayed == {"r1": 15, "r2": 30, "r3": 60, "r9": 450}
     assert world.ledger.row("a").pending
 
 
@@ -129,11 +137,11 @@ def test_a_rejected_invoice_is_no_failure_of_the_message(world: World) -> None:
     """Nothing that we do helps: the ledger looks again daily, SQS need not count it down to the DLQ."""
     failed_invoice(world)
     del world.qonto.invoices["a"]
-    batch(world).process(message_body(message("a")), receipt="r", receive_count=1)
+    batch(world).process(record(message_body(message("a")), "r"))
     pending = world.ledger.row("a").pending
     assert pending
     assert pending.reason is PendingReason.REJECTED
-    assert world.queue.postponed == {}
+    assert world.queue.delayed == {}
 
 
 @pytest.mark.parametrize(
@@ -152,8 +160,8 @@ def test_a_malformed_message_fails_alone(world: World, body: str) -> None:
     failed_invoice(world)
     worker = batch(world)
     with pytest.raises(InvalidEvent):
-        worker.process(body, receipt="bad", receive_count=1)
-    worker.process(message_body(message("a")), receipt="good", receive_count=1)
+        worker.process(record(body, "bad"))
+    worker.process(record(message_body(message("a")), "good"))
     assert world.ledger.row("a").pending is None
 
 
@@ -165,14 +173,14 @@ def test_refused_credentials_stop_their_connection_only(world: World) -> None:
     def connect(connection: ConnectionName) -> InvoiceRetry:
         connected.append(connection)
         if connection == "acme":
-            raise CredentialsRefused("401")
+            raise CredentialsRejected("401")
         return world.retry()
 
     worker = batch_of(world, connect)
     for receipt in ("r1", "r2"):
         with pytest.raises(Fatal):
-            worker.process(message_body(message("x", connection="acme")), receipt=receipt, receive_count=1)
-    worker.process(message_body(message("a")), receipt="r3", receive_count=1)
+            worker.process(record(message_body(message("x", connection="acme")), receipt))
+    worker.process(record(message_body(message("a")), "r3"))
     assert connected == ["acme", "default"]
     assert world.ledger.row("a").pending is None
 
@@ -182,30 +190,28 @@ def test_a_refresh_is_finished_whatever_stopped_the_connection(world: World) -> 
     finished: list[str] = []
 
     def connect(_: ConnectionName) -> InvoiceRetry:
-        raise CredentialsRefused("401")
+        raise CredentialsRejected("401")
 
     worker = batch_of(world, connect, finished.append)
     with pytest.raises(Fatal):
-        worker.process(message_body(message("a")), receipt="r1", receive_count=1)
-    worker.process(message_body(RefreshMessage(CONNECTION)), receipt="r2", receive_count=1)
+        worker.process(record(message_body(message("a")), "r1"))
+    worker.process(record(message_body(RecoveryMessage(CONNECTION)), "r2"))
     assert finished == [CONNECTION]
 
     def too_early(_: ConnectionName) -> None:
         raise Retriable("a refresh of the token is under way")
 
     with pytest.raises(Retriable):
-        batch_of(world, connect, too_early).process(
-            message_body(RefreshMessage(CONNECTION)), receipt="r3", receive_count=1
-        )
-    assert "r3" in world.queue.postponed
+        batch_of(world, connect, too_early).process(record(message_body(RecoveryMessage(CONNECTION)), "r3"))
+    assert "r3" in world.queue.delayed
 
 
 def test_no_message_is_begun_after_the_deadline(world: World) -> None:
     """The rest of the batch is delivered again."""
     failed_invoice(world)
     with pytest.raises(SyncError):
-        batch(world, CountedDeadline(looks=0)).process(message_body(message("a")), receipt="r", receive_count=1)
-    assert "r" in world.queue.postponed
+        batch(world, CountedDeadline(looks=0)).process(record(message_body(message("a")), "r"))
+    assert "r" in world.queue.delayed
 
 
 def test_the_messages_that_are_not_done_are_named(world: World) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from qonto_sync import schedule
-from qonto_sync.model import Invoice, LedgerRow, Pending, PendingReason
+from qonto_sync.domain import retry_schedule
+from qonto_sync.domain.invoice import Invoice
+from qonto_sync.domain.ledger import LedgerRow, Pending, PendingReason
 from tests.fakes import CONNECTION, START
 
 LISTED_UNTIL = START - timedelta(minutes=1)
@@ -33,56 +34,58 @@ def settling(due_at: Any) -> Pending:
 
 def test_a_told_change_of_long_ago_is_settled() -> None:
     """Its PDF is final."""
-    assert schedule.after_archiving(invoice(updated_at=LONG_AGO), None, START) is None
+    assert retry_schedule.after_archiving(invoice(updated_at=LONG_AGO), None, START) is None
 
 
 @pytest.mark.parametrize("listed_until", [None, LISTED_UNTIL])
 def test_an_untold_change_may_be_a_fresh_one(listed_until: Any) -> None:
     """Without an `updated_at` only the window's end, or the moment it was asked for, says how old it is at least."""
-    pending = schedule.after_archiving(invoice(listed_until=listed_until), None, START)
+    pending = retry_schedule.after_archiving(invoice(listed_until=listed_until), None, START)
     assert pending
-    assert (pending.reason, pending.due_at) == (PendingReason.SETTLING, START + schedule.SETTLING_TIME)
+    assert (pending.reason, pending.due_at) == (PendingReason.SETTLING, START + retry_schedule.SETTLING_TIME)
 
 
 def test_an_untold_change_in_an_old_window_is_settled() -> None:
     """A first import of silent invoices does not look at each of them twice."""
-    assert schedule.after_archiving(invoice(listed_until=START - schedule.SETTLING_TIME), None, START) is None
+    assert (
+        retry_schedule.after_archiving(invoice(listed_until=START - retry_schedule.SETTLING_TIME), None, START) is None
+    )
 
 
 def test_an_untold_change_is_looked_at_once_more_only() -> None:
     """By id, and unchanged, when the look is due: settled. Before that, the look stays where it is."""
     again = invoice()
     for due_at, expected in ((START, None), (START + timedelta(seconds=1), START + timedelta(seconds=1))):
-        pending = schedule.after_archiving(again, row_of(again, settling(due_at)), START)
+        pending = retry_schedule.after_archiving(again, row_of(again, settling(due_at)), START)
         assert (pending.due_at if pending else None) == expected
 
 
 def test_what_tells_its_changes_is_known_by_its_content() -> None:
     """The same invoice again, however old the last look: nothing new."""
     told = invoice(updated_at=LONG_AGO, listed_until=LISTED_UNTIL)
-    assert schedule.is_known(told, row_of(told))
-    assert not schedule.is_known(invoice(updated_at=LONG_AGO, status="paid"), row_of(told))
-    assert not schedule.is_known(told, None)
+    assert retry_schedule.is_unchanged(told, row_of(told))
+    assert not retry_schedule.is_unchanged(invoice(updated_at=LONG_AGO, status="paid"), row_of(told))
+    assert not retry_schedule.is_unchanged(told, None)
 
 
 @pytest.mark.parametrize(
-    ("looked_at", "known"),
+    ("fetched_at", "known"),
     [
         (LISTED_UNTIL - timedelta(hours=1), False),
         (LISTED_UNTIL + timedelta(minutes=1), False),
-        (LISTED_UNTIL + schedule.SETTLING_TIME, True),
+        (LISTED_UNTIL + retry_schedule.SETTLING_TIME, True),
     ],
 )
-def test_what_does_not_tell_its_changes_is_known_by_the_last_look(looked_at: Any, *, known: bool) -> None:
+def test_what_does_not_tell_its_changes_is_known_by_the_last_look(fetched_at: Any, *, known: bool) -> None:
     """Listed, so changed before the window's end; its file was final two minutes later."""
-    before = Invoice.of({"id": "a", "created_at": LONG_AGO, "attachment_id": "f"}, b"{}", looked_at)
-    assert schedule.is_known(invoice(listed_until=LISTED_UNTIL), row_of(before)) is known
+    before = Invoice.of({"id": "a", "created_at": LONG_AGO, "attachment_id": "f"}, b"{}", fetched_at)
+    assert retry_schedule.is_unchanged(invoice(listed_until=LISTED_UNTIL), row_of(before)) is known
 
 
 def test_a_look_at_an_untold_change_is_put_off_by_a_newer_one() -> None:
     """It is listed again: the look that was planned for the earlier change may come too early for this one."""
     listed = invoice(listed_until=LISTED_UNTIL)
     early = settling(START + timedelta(seconds=1))
-    pending = schedule.after_archiving(listed, row_of(listed, early), START)
+    pending = retry_schedule.after_archiving(listed, row_of(listed, early), START)
     assert pending
-    assert pending.due_at == START + schedule.SETTLING_TIME
+    assert pending.due_at == START + retry_schedule.SETTLING_TIME

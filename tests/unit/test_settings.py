@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from qonto_sync.errors import InvalidSettings
+from qonto_sync.domain.errors import InvalidSettings
 from qonto_sync.settings import AttachmentOrigins, Settings, WebhookSettings
 
 GOOD = {

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qonto_sync.signatures import Signature
+from qonto_sync.domain.signatures import Signature
 from tests.fuzz.documents import budget
 
 SECRET: Final = "test-secret"

@@ -8,23 +8,28 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qonto_sync.errors import (
+from qonto_sync.domain.checkpoint import Checkpoint
+from qonto_sync.domain.errors import (
     ClockSkew,
-    CredentialsRefused,
+    CredentialsRejected,
     DeadlineReached,
     IncompleteRead,
     InvalidSettings,
     Retriable,
     RowChanged,
 )
-from qonto_sync.model import Checkpoint, Invoice, PendingReason, RetryMessage, RunId
-from qonto_sync.result import RunOutcome
-from qonto_sync.times import to_text
+from qonto_sync.domain.ids import RunId
+from qonto_sync.domain.invoice import Invoice
+from qonto_sync.domain.ledger import PendingReason
+from qonto_sync.domain.messages import RetryMessage
+from qonto_sync.domain.request_counts import RequestCounter
+from qonto_sync.domain.result import RunOutcome, RunReport, Usage
+from qonto_sync.domain.times import to_text
 from tests.fakes import CONNECTION, START, CountedDeadline
 
 if TYPE_CHECKING:
-    from qonto_sync.model import InvoicePage
-    from qonto_sync.window import Window
+    from qonto_sync.domain.invoice import InvoicePage
+    from qonto_sync.domain.window import Window
     from tests.unit.conftest import World
 
 
@@ -42,7 +47,9 @@ def test_archives_everything_and_commits_once(world: World) -> None:
     ids = put(world, 10)
     result = world.sync()
     assert [world.archived(id_) == world.source(id_) for id_ in ids] == [True] * 10
-    assert result.as_dict() == {
+    counter = RequestCounter()
+    usage = Usage(counter.as_dict(), counter.to_aws, duration_ms=0, memory_mb=1024)
+    assert RunReport(result, usage).as_dict() == {
         "outcome": "committed",
         "connection": "default",
         "run_id": "run",
@@ -52,7 +59,7 @@ def test_archives_everything_and_commits_once(world: World) -> None:
         "attachments": {"archived": 10, "unchanged": 0, "bytes": 130},
         "complete": {"distinct": 10, "total_count": 10},
         "backlog": {"pending": 0, "by_reason": {}, "oldest_since": None},
-        "woken": 0,
+        "requeued": 0,
         "checkpoint": {"version": 1, "synced_until": "2026-03-01T12:09:10Z"},
         "requests": {"qonto": 0, "files": 0, "throttled": 0},
         "cost": {"gb_seconds": 0.0, "aws_requests": {"dynamodb": 0, "s3": 0, "secretsmanager": 0, "sqs": 0}},
@@ -131,7 +138,7 @@ def test_a_broken_queue_does_not_hold_up_the_run(world: World) -> None:
     world.queue.broken = False
     world.clock.advance(minutes=20)
     result = world.sync()
-    assert result.tally.woken == 1
+    assert result.tally.requeued == 1
     assert [wake.message.invoice_id for wake in world.queue.sent] == ["i000"]
 
 
@@ -151,8 +158,8 @@ def test_a_broken_ledger_commits_nothing(world: World) -> None:
 def test_fatal_errors_commit_nothing(world: World) -> None:
     """Refused credentials stop the run at once."""
     put(world, 9)
-    world.qonto.fail_next("attachment", CredentialsRefused("401"))
-    with pytest.raises(CredentialsRefused):
+    world.qonto.fail_next("attachment", CredentialsRejected("401"))
+    with pytest.raises(CredentialsRejected):
         world.sync()
     assert world.checkpoints.saved == {}
     assert world.qonto.calls.count("attachment") < 9
@@ -260,7 +267,7 @@ def test_a_slice_that_does_not_add_up_is_cut(world: World) -> None:
 
 
 def test_a_slice_that_never_adds_up_fails_loudly(world: World) -> None:
-    """Not committed, ever; what is pending is woken all the same."""
+    """Not committed, ever; what is pending is requeued all the same."""
     put(world, 2)
     world.qonto.fail_next("open", Retriable("503"))
     world.sync()
@@ -281,8 +288,8 @@ def test_overdue_invoices_are_woken(world: World) -> None:
     world.qonto.fail_next("open", Retriable("503"), Retriable("503"))
     world.sync()
     world.queue.sent.clear()
-    assert world.sync().tally.woken == 0
-    assert world.sync().tally.woken == 2
+    assert world.sync().tally.requeued == 0
+    assert world.sync().tally.requeued == 2
     assert [(wake.message.reason, wake.delay_seconds) for wake in world.queue.sent] == [(PendingReason.FAILED, 0)] * 2
 
 
@@ -396,7 +403,7 @@ def test_an_entry_without_an_id_is_archived_counted_and_pending(world: World) ->
         assert pending.detail == "Qonto listed an entry without a usable id"
         assert pending.due_at - world.clock.now() == timedelta(days=1)
         world.clock.advance(days=1)
-        world.retry().look_again(RetryMessage(CONNECTION, odd.id, pending.reason))
+        world.retry().retry(RetryMessage(CONNECTION, odd.id, pending.reason))
     assert "invoice" not in world.qonto.calls
     assert world.ledger.row(odd.id).deleted_at_source is None
     assert world.archive.content(f"default/client_invoices/0000/00/{odd.id}/invoice.json") == odd.document
@@ -469,7 +476,7 @@ def test_a_dry_run_counts_what_is_pending_and_wakes_nothing(world: World) -> Non
     tally = world.run(dry_run=True).execute().tally
     assert tally.backlog is not None
     assert tally.backlog.by_reason == {PendingReason.FAILED: 1}
-    assert tally.woken == 0
+    assert tally.requeued == 0
     assert not world.queue.sent
 
 

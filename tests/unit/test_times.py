@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qonto_sync.adapters.ledger_items import from_item, to_item
-from qonto_sync.model import ConnectionName, InvoiceId, LedgerRow, Revision
-from qonto_sync.times import from_text, to_precise_text, to_text
+from qonto_sync.aws.ledger_items import row_from_item, row_to_item
+from qonto_sync.domain.ids import ConnectionName, InvoiceId
+from qonto_sync.domain.invoice import Revision
+from qonto_sync.domain.ledger import LedgerRow
+from qonto_sync.domain.times import from_text, to_precise_text, to_text
 
 instants = st.datetimes(timezones=st.just(UTC))
 
@@ -43,4 +45,4 @@ def test_what_is_no_instant_is_none(text: object) -> None:
 def test_a_ledger_row_keeps_any_revision(updated_at: datetime, requested_at: datetime) -> None:
     """A row that cannot be read again would stop every run that lists its invoice."""
     row = LedgerRow(ConnectionName("c"), InvoiceId("a"), revision=Revision(updated_at, requested_at))
-    assert from_item(to_item(row)) == row
+    assert row_from_item(row_to_item(row)) == row

@@ -11,9 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qonto_sync.errors import WebhookRefused
-from qonto_sync.model import LONGEST_ID
-from qonto_sync.webhook import Outcome, Receipt, Refusal, WebhookRequest, changed_invoice, response_of
+from qonto_sync.domain.errors import RejectionReason, WebhookRejected
+from qonto_sync.domain.ids import LONGEST_ID
+from qonto_sync.domain.webhook import (
+    WebhookOutcome,
+    WebhookRequest,
+    WebhookResult,
+    changed_invoice,
+    response_for,
+)
 from tests.fuzz.documents import budget
 from tests.webhooks import webhook_event
 
@@ -24,10 +30,10 @@ ANYTHING: Final = st.recursive(
 )
 
 
-def refusal(event: Any, most: int = 1000) -> Refusal:
+def refusal(event: Any, most: int = 1000) -> RejectionReason:
     """Why the request in this event is refused."""
     request = WebhookRequest.of(event)
-    with pytest.raises(WebhookRefused) as error:
+    with pytest.raises(WebhookRejected) as error:
         request.connection()
         request.body(most)
     return error.value.reason
@@ -73,8 +79,8 @@ def test_a_header_may_be_written_in_any_case() -> None:
 @pytest.mark.parametrize("method", ["GET", "PUT", "post", "", None, 7])
 def test_only_a_post_is_taken(method: Any) -> None:
     """And who asks otherwise is told."""
-    assert refusal(changed(requestContext={"http": {"method": method}})) is Refusal.METHOD
-    answer = response_of(Receipt(Outcome.REFUSED, refusal=Refusal.METHOD))
+    assert refusal(changed(requestContext={"http": {"method": method}})) is RejectionReason.METHOD
+    answer = response_for(WebhookResult(WebhookOutcome.REJECTED, rejection=RejectionReason.METHOD))
     assert (answer["statusCode"], answer["headers"]) == (405, {"allow": "POST"})
 
 
@@ -87,13 +93,13 @@ def test_only_a_post_is_taken(method: Any) -> None:
 )
 def test_a_path_that_names_no_connection_is_none(path: Any) -> None:
     """A name is a part of a secret's name, and nothing may lead out of the prefix."""
-    assert refusal(changed(rawPath=path)) is Refusal.PATH
+    assert refusal(changed(rawPath=path)) is RejectionReason.PATH
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/jsonp", "application/x-www-form-urlencoded"])
 def test_only_json_is_taken(content_type: str) -> None:
     """Qonto sends nothing else."""
-    assert refusal(with_header("content-type", content_type)) is Refusal.CONTENT_TYPE
+    assert refusal(with_header("content-type", content_type)) is RejectionReason.CONTENT_TYPE
 
 
 @pytest.mark.parametrize("most", [2999, 1000, 0])
@@ -102,22 +108,22 @@ def test_a_body_is_measured_in_bytes(most: int) -> None:
     text = "é" * 1500
     encoded = base64.b64encode(text.encode()).decode()
     for event in (changed(body=text), changed(body=encoded, isBase64Encoded=True)):
-        assert refusal(event, most) is Refusal.SIZE
+        assert refusal(event, most) is RejectionReason.SIZE
         assert len(WebhookRequest.of(event).body(3000)) == 3000
 
 
 @pytest.mark.parametrize("body", ["a", "ab=c", "é", "\n", "===="])
 def test_a_body_that_is_badly_encoded_is_none(body: str) -> None:
     """Nothing is guessed."""
-    assert refusal(changed(body=body, isBase64Encoded=True)) is Refusal.MALFORMED
-    assert refusal(changed(body="\ud800")) is Refusal.MALFORMED
+    assert refusal(changed(body=body, isBase64Encoded=True)) is RejectionReason.MALFORMED
+    assert refusal(changed(body="\ud800")) is RejectionReason.MALFORMED
 
 
 @budget(200)
 @given(ANYTHING)
 def test_no_event_does_any_harm(event: Any) -> None:
     """Whatever it is, it is a request that is refused."""
-    assert refusal(event) is Refusal.METHOD
+    assert refusal(event) is RejectionReason.METHOD
 
 
 @budget(200)
@@ -125,9 +131,9 @@ def test_no_event_does_any_harm(event: Any) -> None:
 def test_no_part_of_an_event_does_any_harm(fields: dict[str, Any]) -> None:
     """A part of another type is a part that is missing."""
     request = WebhookRequest.of({**webhook_event(), **fields})
-    with suppress(WebhookRefused):
+    with suppress(WebhookRejected):
         assert request.connection() == "default"
-    with suppress(WebhookRefused):
+    with suppress(WebhookRejected):
         assert len(request.body(1000)) <= 1000
 
 
@@ -157,17 +163,17 @@ def test_what_is_about_something_else_is_no_error(topic: Any) -> None:
 )
 def test_an_invoice_without_an_id_is_refused(data: Any) -> None:
     """Nothing can be looked at."""
-    with pytest.raises(WebhookRefused) as error:
+    with pytest.raises(WebhookRejected) as error:
         changed_invoice(json.dumps({"id": "event", "type": "v1/client-invoices", "data": data}).encode())
-    assert error.value.reason is Refusal.NO_INVOICE
+    assert error.value.reason is RejectionReason.NO_INVOICE
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"7", b"{", b"\xff", b"[" * 100_000, b"1" * 5000])
 def test_a_body_that_is_no_object_is_refused(body: bytes) -> None:
     """However deep, long or binary it is."""
-    with pytest.raises(WebhookRefused) as error:
+    with pytest.raises(WebhookRejected) as error:
         changed_invoice(body)
-    assert error.value.reason is Refusal.MALFORMED
+    assert error.value.reason is RejectionReason.MALFORMED
 
 
 @budget(200)
@@ -179,7 +185,7 @@ def test_no_body_does_any_harm(body: bytes) -> None:
     """It names an invoice, is about something else, or is refused."""
     try:
         found = changed_invoice(body)
-    except WebhookRefused:
+    except WebhookRejected:
         return
     assert found is None or 0 < len(found) <= LONGEST_ID
 
@@ -187,18 +193,18 @@ def test_no_body_does_any_harm(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("receipt", "status"),
     [
-        (Receipt(Outcome.ACCEPTED), 202),
-        (Receipt(Outcome.IGNORED), 200),
-        (Receipt(Outcome.UNAVAILABLE), 503),
-        (Receipt(Outcome.REFUSED, refusal=Refusal.PATH), 404),
-        (Receipt(Outcome.REFUSED, refusal=Refusal.CONTENT_TYPE), 415),
-        (Receipt(Outcome.REFUSED, refusal=Refusal.SIZE), 413),
-        (Receipt(Outcome.REFUSED, refusal=Refusal.MALFORMED), 400),
-        (Receipt(Outcome.REFUSED, refusal=Refusal.NO_INVOICE), 400),
-        (Receipt(Outcome.REFUSED, refusal=Refusal.STALE), 401),
-        (Receipt(Outcome.REFUSED, refusal=Refusal.SIGNATURE), 401),
+        (WebhookResult(WebhookOutcome.ACCEPTED), 202),
+        (WebhookResult(WebhookOutcome.IGNORED), 200),
+        (WebhookResult(WebhookOutcome.UNAVAILABLE), 503),
+        (WebhookResult(WebhookOutcome.REJECTED, rejection=RejectionReason.PATH), 404),
+        (WebhookResult(WebhookOutcome.REJECTED, rejection=RejectionReason.CONTENT_TYPE), 415),
+        (WebhookResult(WebhookOutcome.REJECTED, rejection=RejectionReason.SIZE), 413),
+        (WebhookResult(WebhookOutcome.REJECTED, rejection=RejectionReason.MALFORMED), 400),
+        (WebhookResult(WebhookOutcome.REJECTED, rejection=RejectionReason.NO_INVOICE), 400),
+        (WebhookResult(WebhookOutcome.REJECTED, rejection=RejectionReason.STALE), 401),
+        (WebhookResult(WebhookOutcome.REJECTED, rejection=RejectionReason.SIGNATURE), 401),
     ],
 )
-def test_an_answer_is_a_status_and_nothing_else(receipt: Receipt, status: int) -> None:
+def test_an_answer_is_a_status_and_nothing_else(receipt: WebhookResult, status: int) -> None:
     """No word about what is wrong, or whether there is such a connection."""
-    assert response_of(receipt) == {"statusCode": status, "headers": {}, "body": ""}
+    assert response_for(receipt) == {"statusCode": status, "headers": {}, "body": ""}

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qonto_sync.model import Checkpoint, Invoice, InvoicePage, RunId
-from qonto_sync.times import to_precise_text
-from qonto_sync.window import Reading, Window, window_to_cover
+from qonto_sync.domain.checkpoint import Checkpoint
+from qonto_sync.domain.ids import RunId
+from qonto_sync.domain.invoice import Invoice, InvoicePage
+from qonto_sync.domain.times import to_precise_text
+from qonto_sync.domain.window import Reading, Window, window_to_cover
 from tests.fakes import START, FakeQonto, ManualClock
 
 if TYPE_CHECKING:

@@ -1,5 +1,5 @@
 """Keeps an S3 archive equal to a Qonto organization's client invoices.
 
-Arrows point inward: functions → bootstrap → adapters; the use cases (`sync`, `archiving`, `retry`) know only
-`ports`, `model` and `errors`.
+Imports point inward: `functions` → `bootstrap` → `qonto` and `aws` → `ports` → `domain`. `usecases` sees `ports` and
+`domain` only. `pyproject.toml` has the contracts that import-linter checks.
 """

@@ -1,4 +1,4 @@
-"""Wires the use cases to the world: the only place that builds clients and reads the environment."""
+"""Wires the use cases to the adapters. Only this module and `bootstrap_webhook` build clients and read os.environ."""
 
 from __future__ import annotations
 
@@ -6,117 +6,152 @@ import os
 import random
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import boto3
 
-from qonto_sync.adapters.attachment_files import HttpAttachmentFiles
-from qonto_sync.adapters.aws import client_config
-from qonto_sync.adapters.connections import connection_pool
-from qonto_sync.adapters.credentials import Refusals, SecretCredentials
-from qonto_sync.adapters.dynamodb_state import DynamoDbCheckpoints, DynamoDbLedger
-from qonto_sync.adapters.http_client import HttpClient
-from qonto_sync.adapters.oauth import OAuthTokenEndpoint
-from qonto_sync.adapters.qonto_api import PER_PAGE, QontoApi
-from qonto_sync.adapters.rate_limit import RateLimiter, qonto_limits
-from qonto_sync.adapters.refresh_intents import DynamoDbRefreshIntents
-from qonto_sync.adapters.s3_archive import S3Archive
-from qonto_sync.adapters.secrets import SecretStore
-from qonto_sync.adapters.sqs_retries import SqsRetryQueue
-from qonto_sync.archiving import InvoiceArchiver
-from qonto_sync.clock import InvocationDeadline, SystemClock, Within
-from qonto_sync.model import RunId
+from qonto_sync.aws.cached_secrets import CachedSecrets
+from qonto_sync.aws.clients import client_config
+from qonto_sync.aws.dynamodb_checkpoints import DynamoDbCheckpoints
+from qonto_sync.aws.dynamodb_ledger import DynamoDbLedger
+from qonto_sync.aws.refresh_leases import DynamoDbRefreshLeases
+from qonto_sync.aws.s3_archive import S3Archive
+from qonto_sync.aws.secrets import SecretStore
+from qonto_sync.aws.sqs_retry_queue import SqsRetryQueue
+from qonto_sync.aws.state_table import StateTable
+from qonto_sync.clock import CappedDeadline, InvocationDeadline, SystemClock
+from qonto_sync.domain.ids import RunId
+from qonto_sync.domain.request_counts import RequestCounter
+from qonto_sync.domain.result import RunReport, Usage
 from qonto_sync.observability import emit_credential_metrics
-from qonto_sync.result import Requests
-from qonto_sync.retry import InvoiceRetry, RetryBatch
+from qonto_sync.qonto.api import PER_PAGE, QontoApi
+from qonto_sync.qonto.attachment_files import HttpAttachmentFiles
+from qonto_sync.qonto.authenticated_client import AuthenticatedClient
+from qonto_sync.qonto.http_client import HttpClient
+from qonto_sync.qonto.http_pool import http_pool
+from qonto_sync.qonto.rate_limiter import RateLimiter, qonto_limits
+from qonto_sync.qonto.token_endpoint import OAuthTokenEndpoint
 from qonto_sync.settings import Settings
-from qonto_sync.sync import SyncPolicy, SyncRun
-from qonto_sync.token_refresh import TokenRefresh
+from qonto_sync.usecases.credentials import RejectedCredentials, SecretCredentials
+from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
+from qonto_sync.usecases.retry_batch import InvoiceRetry, RetryBatch
+from qonto_sync.usecases.run_context import RunContext
+from qonto_sync.usecases.sync_run import SyncPolicy, SyncRun
+from qonto_sync.usecases.token_refresh import TokenRefresh
 
 if TYPE_CHECKING:
-    import urllib3
+    from collections.abc import Callable
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from botocore.client import BaseClient
 
-    from qonto_sync.events import SyncRequest
-    from qonto_sync.model import ConnectionName
-    from qonto_sync.ports import Deadline
-    from qonto_sync.result import AwsService
+    from qonto_sync.domain.events import SyncRequest
+    from qonto_sync.domain.ids import ConnectionName
+    from qonto_sync.domain.request_counts import AwsService
+    from qonto_sync.ports import Clock, Deadline, RefreshLeases, RetryQueue, Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """Builds a connection's credentials; for the functions, and for the operators' commands."""
+
+    token_url: str
+    leases: RefreshLeases
+    queue: RetryQueue
+    rejected: RejectedCredentials
+    clock: Clock
+    deadline: Deadline
+    http: Callable[[Deadline], HttpClient]
+    owner_prefix: str = ""
+    """Begins the owner of a lease, so that a person can tell who holds it."""
+
+    def token_refresh(self, connection: ConnectionName, secret: Secret) -> TokenRefresh:
+        """Refreshes the connection's OAuth token."""
+        return TokenRefresh(
+            connection,
+            secret=secret,
+            endpoint=OAuthTokenEndpoint(
+                self.token_url,
+                lambda seconds: self.http(CappedDeadline(seconds, self.clock, self.deadline)),
+                self.clock,
+            ),
+            leases=self.leases,
+            queue=self.queue,
+            clock=self.clock,
+            deadline=self.deadline,
+            new_owner=lambda: f"{self.owner_prefix}{uuid.uuid4().hex}",
+        )
+
+    def credentials(
+        self, connection: ConnectionName, secret: Secret, report_days_left: Callable[[float], None]
+    ) -> SecretCredentials:
+        """The connection's API key or OAuth token."""
+        return SecretCredentials(
+            secret,
+            refresh=self.token_refresh(connection, secret),
+            rejected=self.rejected,
+            clock=self.clock,
+            report_days_left=report_days_left,
+        )
 
 
 class Application:
-    """What an execution environment keeps between invocations: clients, connections, caches, the rate budget."""
+    """What an execution environment keeps between invocations: clients, HTTP pools, caches, the rate budget."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock = SystemClock()
-        self.pool = connection_pool(settings.workers, self.clock)
-        self.public_pool = connection_pool(settings.workers, self.clock, public_only=True)
+        self.pool = http_pool(settings.workers, self.clock)
+        self.public_pool = http_pool(settings.workers, self.clock, public_only=True)
         limits = qonto_limits(settings.requests_per_10_seconds, settings.requests_per_10_minutes)
         self.limiter = RateLimiter(limits, self.clock)
         self.executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="archive")
+        self.rejected = RejectedCredentials(self.clock)
+        self.requests = RequestCounter()
+        """Of the current invocation."""
         config = client_config(settings.workers)
-        self.requests = Requests()
-        """Of the invocation that is under way."""
-        dynamodb = self._counted(boto3.client("dynamodb", config=config), "dynamodb")
-        self.checkpoints = DynamoDbCheckpoints(dynamodb, settings.state_table, self.clock)
-        self.intents = DynamoDbRefreshIntents(dynamodb, settings.state_table)
-        self.refusals = Refusals(self.clock)
-        self.ledger = DynamoDbLedger(dynamodb, settings.state_table, self.clock, random.random)
+        table = StateTable(self._counted(boto3.client("dynamodb", config=config), "dynamodb"), settings.state_table)
+        self.checkpoints = DynamoDbCheckpoints(table, self.clock)
+        self.leases = DynamoDbRefreshLeases(table)
+        self.ledger = DynamoDbLedger(table, self.clock, random.random)
         self.archive = S3Archive(self._counted(boto3.client("s3", config=config), "s3"), settings.archive_bucket)
         self.queue = SqsRetryQueue(self._counted(boto3.client("sqs", config=config), "sqs"), settings.retry_queue_url)
         secretsmanager = self._counted(boto3.client("secretsmanager", config=config), "secretsmanager")
-        self.secret = cache(lambda connection: SecretStore(secretsmanager, f"{settings.secret_prefix}{connection}"))
+        secrets = CachedSecrets(secretsmanager, self.clock)
+        self.secret = cache(lambda connection: SecretStore(secrets, f"{settings.secret_prefix}{connection}"))
 
     def _counted[Client: BaseClient](self, client: Client, service: AwsService) -> Client:
-        # Whatever is sent, repetitions included.
+        # Counts what is sent, the SDK's retries included.
         client.meta.events.register("before-send.*", lambda **_: self.requests.count_aws(service))
         return client
 
     @staticmethod
     def from_environment() -> Application:
-        """Raises `InvalidSettings`, which names everything that is wrong with the environment at once."""
+        """Raises `InvalidSettings`, which names every environment variable that is missing or malformed."""
         return Application(Settings.from_environment(os.environ))
 
-    def sync_run(self, request: SyncRequest, context: LambdaContext) -> SyncRun:
-        """The run that an event asks for."""
+    def sync(self, request: SyncRequest, context: LambdaContext) -> RunReport:
+        """Runs the sync that an event asks for.
+
+        Raises:
+            Fatal, Retriable: as `SyncRun.execute`.
+        """
+        started = self.clock.monotonic()
         invocation = _Invocation(self, context)
-        settings = self.settings
-        source = invocation.source(request.connection)
-        return SyncRun(
-            request.connection,
-            RunId(uuid.uuid4().hex),
-            policy=SyncPolicy(
-                initial_sync_from=settings.initial_sync_from,
-                overlap=settings.overlap,
-                lag=settings.lag,
-                pages_per_slice=settings.pages_per_slice,
-                in_flight=2 * PER_PAGE,
-            ),
-            source=source,
-            ledger=self.ledger,
-            checkpoints=self.checkpoints,
-            archiver=invocation.archiver(request.connection, source),
-            queue=self.queue,
-            executor=self.executor,
-            clock=self.clock,
-            deadline=invocation.deadline,
-            requests=invocation.requests,
+        result = invocation.sync_run(request).execute()
+        usage = Usage(
+            requests=invocation.requests.as_dict(),
+            aws_requests=invocation.requests.to_aws,
+            duration_ms=round((self.clock.monotonic() - started) * 1000),
             memory_mb=int(context.memory_limit_in_mb),
-            dry_run=request.dry_run,
         )
+        return RunReport(result, usage)
 
     def retry_batch(self, context: LambdaContext) -> RetryBatch:
         """The worker for one batch of messages."""
-        invocation = _Invocation(self, context)
-        return RetryBatch(
-            cache(invocation.retry),
-            finish_refresh=lambda connection: invocation.token_refresh(connection).finish(),
-            queue=self.queue,
-            deadline=invocation.deadline,
-            random=random.random,
-        )
+        return _Invocation(self, context).retry_batch()
 
 
 class _Invocation:
@@ -125,48 +160,83 @@ class _Invocation:
     def __init__(self, application: Application, context: LambdaContext) -> None:
         self._application = application
         self.deadline = InvocationDeadline(context.get_remaining_time_in_millis)
-        self.requests = application.requests = Requests()
-        # The rate limits are Qonto's: the file host has none that we know of.
-        self._qonto = self._http(application.pool, application.limiter, self.deadline)
-        origins = application.settings.attachment_origins
-        self._files = dict.fromkeys(origins.public, self._http(application.public_pool, None, self.deadline))
-        # Whoever lists an origin in full may mean one of this network.
-        self._files |= dict.fromkeys(origins.explicit, self._http(application.pool, None, self.deadline))
-
-    def source(self, connection: ConnectionName) -> QontoApi:
-        application = self._application
-        credentials = SecretCredentials(
-            application.secret(connection),
-            refresh=self.token_refresh(connection),
-            refusals=application.refusals,
-            clock=application.clock,
-            tell_days_left=partial(emit_credential_metrics, connection),
-        )
-        return QontoApi(application.settings.api_url, self._qonto, credentials, application.clock)
-
-    def token_refresh(self, connection: ConnectionName) -> TokenRefresh:
-        application = self._application
-        return TokenRefresh(
-            connection,
-            secret=application.secret(connection),
-            endpoint=OAuthTokenEndpoint(
-                application.settings.token_url,
-                lambda seconds: self._http(
-                    application.pool, application.limiter, Within(seconds, application.clock, self.deadline)
-                ),
-                application.clock,
-            ),
-            intents=application.intents,
+        self.requests = application.requests = RequestCounter()
+        # Qonto limits the rate of requests; the file host has no limit that is known.
+        self._qonto_http = partial(self._http_client, public_only=False, is_limited=True)
+        self._authentication = Authentication(
+            token_url=application.settings.token_url,
+            leases=application.leases,
             queue=application.queue,
+            rejected=application.rejected,
             clock=application.clock,
             deadline=self.deadline,
-            new_owner=lambda: uuid.uuid4().hex,
+            http=self._qonto_http,
         )
 
-    def archiver(self, connection: ConnectionName, source: QontoApi) -> InvoiceArchiver:
+    def sync_run(self, request: SyncRequest) -> SyncRun:
+        application, settings = self._application, self._application.settings
+        source = self._source(request.connection)
+        return SyncRun(
+            RunId(uuid.uuid4().hex),
+            RunContext(
+                request.connection,
+                archiver=self._archiver(request.connection, source),
+                ledger=application.ledger,
+                queue=application.queue,
+                executor=application.executor,
+                clock=application.clock,
+                deadline=self.deadline,
+                dry_run=request.dry_run,
+            ),
+            SyncPolicy(
+                initial_sync_from=settings.initial_sync_from,
+                overlap=settings.overlap,
+                lag=settings.lag,
+                pages_per_slice=settings.pages_per_slice,
+                in_flight=2 * PER_PAGE,
+            ),
+            source=source,
+            checkpoints=application.checkpoints,
+        )
+
+    def retry_batch(self) -> RetryBatch:
         application = self._application
+
+        def recover_refresh(connection: ConnectionName) -> None:
+            self._authentication.token_refresh(connection, application.secret(connection)).recover()
+
+        return RetryBatch(
+            cache(self._invoice_retry),
+            recover_refresh=recover_refresh,
+            queue=application.queue,
+            deadline=self.deadline,
+            random=random.random,
+        )
+
+    def _invoice_retry(self, connection: ConnectionName) -> InvoiceRetry:
+        application = self._application
+        return InvoiceRetry(
+            archiver=self._archiver(connection, self._source(connection)),
+            ledger=application.ledger,
+            queue=application.queue,
+            clock=application.clock,
+        )
+
+    def _source(self, connection: ConnectionName) -> QontoApi:
+        application = self._application
+        credentials = self._authentication.credentials(
+            connection, application.secret(connection), partial(emit_credential_metrics, connection)
+        )
+        client = AuthenticatedClient(application.settings.api_url, self._qonto_http(self.deadline), credentials)
+        return QontoApi(client, application.clock)
+
+    def _archiver(self, connection: ConnectionName, source: QontoApi) -> InvoiceArchiver:
+        application, origins = self._application, self._application.settings.attachment_origins
+        public = self._http_client(self.deadline, public_only=True, is_limited=False)
+        # An origin that the settings list in full may be in this network.
+        explicit = self._http_client(self.deadline, public_only=False, is_limited=False)
         files = HttpAttachmentFiles(
-            self._files,
+            {**dict.fromkeys(origins.public, public), **dict.fromkeys(origins.explicit, explicit)},
             max_bytes=application.settings.max_file_bytes,
             fresh=source.attachment,
         )
@@ -180,22 +250,13 @@ class _Invocation:
             random=random.random,
         )
 
-    def retry(self, connection: ConnectionName) -> InvoiceRetry:
-        application = self._application
-        return InvoiceRetry(
-            archiver=self.archiver(connection, self.source(connection)),
-            ledger=application.ledger,
-            queue=application.queue,
-            clock=application.clock,
-        )
-
-    def _http(self, pool: urllib3.PoolManager, limiter: RateLimiter | None, deadline: Deadline) -> HttpClient:
+    def _http_client(self, deadline: Deadline, *, public_only: bool, is_limited: bool) -> HttpClient:
         application = self._application
         return HttpClient(
-            pool,
+            application.public_pool if public_only else application.pool,
             clock=application.clock,
             deadline=deadline,
             random=random.random,
             requests=self.requests,
-            limiter=limiter,
+            limiter=application.limiter if is_limited else None,
         )

@@ -1,7 +1,7 @@
-"""Structured logs and metrics: what happened, for CloudWatch. The use cases only use `logging`.
+"""Structured logs and metrics for CloudWatch. The use cases only use `logging`.
 
-A metric costs by the month for each value of its dimensions. So all but one have the dimension `service` only, which
-is the stack, and their records carry the connection as a property, to be found in the log.
+CloudWatch bills a metric per month for each value of its dimensions. Therefore all metrics but one have only the
+dimension `service`, which is the stack; their records have the connection as a property, which log queries find.
 """
 
 from __future__ import annotations
@@ -12,25 +12,22 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from qonto_sync.model import PendingReason
+from qonto_sync.domain.ledger import PendingReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qonto_sync.model import ConnectionName
-    from qonto_sync.result import SyncResult
-    from qonto_sync.webhook import Receipt
+    from qonto_sync.domain.ids import ConnectionName
+    from qonto_sync.domain.result import RunReport
+    from qonto_sync.domain.webhook import WebhookResult
 
 logger = Logger(service="qonto_sync", utc=True)
-"""Named like the package, so that every module's logger hands its records up to it."""
-
-_REASONS = tuple(reason for reason in PendingReason if reason is not PendingReason.WEBHOOK)
-"""Those that an invoice can be pending for."""
+"""Named like the package, so that the records of all its modules' loggers propagate to it."""
 
 
 @contextmanager
 def failures_logged() -> Iterator[None]:
-    """Says in one line why the invocation fails; what Lambda makes of it is a traceback."""
+    """Logs in one line why the invocation fails; Lambda itself logs a traceback."""
     try:
         yield
     except Exception as error:
@@ -38,21 +35,23 @@ def failures_logged() -> Iterator[None]:
         raise
 
 
-def emit_run_metrics(result: SyncResult) -> None:
-    """What one run did and what it left, and, for the connection's own alarm, its progress."""
+def report_run(report: RunReport) -> None:
+    """Logs what the run did, and emits its metrics; the connection's own alarm watches the last one."""
+    logger.info("run_finished", extra={"result": report.as_dict()})
+    result, usage = report.result, report.usage
     tally = result.tally
     metrics = EphemeralMetrics()
     for name, value in {
         "InvoicesListed": tally.listed,
         "InvoicesArchived": tally.archived,
-        "InvoicesWoken": tally.woken,
-        "QontoThrottles": result.requests.as_dict()["throttled"],
+        "InvoicesRequeued": tally.requeued,
+        "QontoThrottles": usage.requests["throttled"],
     }.items():
         metrics.add_metric(name, MetricUnit.Count, value)
     metrics.add_metric("AttachmentBytes", MetricUnit.Bytes, tally.file_bytes)
-    metrics.add_metric("RunDuration", MetricUnit.Milliseconds, result.duration_ms)
+    metrics.add_metric("RunDuration", MetricUnit.Milliseconds, usage.duration_ms)
     if tally.backlog:
-        for reason in _REASONS:
+        for reason in PendingReason:
             metrics.add_metric(pending_metric(reason), MetricUnit.Count, tally.backlog.by_reason[reason])
         metrics.add_metric("OldestPendingAge", MetricUnit.Seconds, tally.backlog.oldest_age.total_seconds())
     if result.checkpoint:
@@ -69,19 +68,19 @@ def emit_run_metrics(result: SyncResult) -> None:
 
 
 def emit_credential_metrics(connection: ConnectionName, days_left: float) -> None:
-    """How long the connection goes on without a refresh: a person has to consent again when it comes to nothing."""
+    """The days until the connection's refresh token expires unless it is used; then a person must consent again."""
     metrics = EphemeralMetrics()
     metrics.add_metric("RefreshTokenDaysLeft", MetricUnit.Count, days_left)
     metrics.add_metadata("connection", connection)
     metrics.flush_metrics()
 
 
-def emit_webhook_metrics(receipt: Receipt) -> None:
-    """One more request that was accepted, refused, ignored, or could not be taken in."""
+def emit_webhook_metrics(result: WebhookResult) -> None:
+    """Counts one request by its outcome."""
     metrics = EphemeralMetrics()
-    metrics.add_metric(f"Webhooks{receipt.outcome.title()}", MetricUnit.Count, 1)
-    if receipt.connection:
-        metrics.add_metadata("connection", receipt.connection)
+    metrics.add_metric(f"Webhooks{result.outcome.title()}", MetricUnit.Count, 1)
+    if result.connection:
+        metrics.add_metadata("connection", result.connection)
     metrics.flush_metrics()
 
 

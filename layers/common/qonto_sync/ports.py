@@ -1,31 +1,21 @@
-"""What the use cases need of the world. An adapter speaks the world's language; a test's fake keeps it in memory."""
+"""What the use cases need from the outside world. Adapters and the tests' fakes implement these protocols."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from qonto_sync.model import (
-        Attachment,
-        AttachmentId,
-        Checkpoint,
-        ConnectionName,
-        FileKind,
-        Invoice,
-        InvoiceId,
-        InvoicePage,
-        LedgerRow,
-        Pending,
-        RefreshIntent,
-        RetryMessage,
-        StoredObject,
-        Tokens,
-    )
-    from qonto_sync.window import Window
+    from qonto_sync.domain.checkpoint import Checkpoint
+    from qonto_sync.domain.ids import AttachmentId, ConnectionName, InvoiceId
+    from qonto_sync.domain.invoice import Attachment, FileKind, Invoice, InvoicePage
+    from qonto_sync.domain.ledger import LedgerRow, Pending, StoredObject
+    from qonto_sync.domain.messages import DelayedMessage
+    from qonto_sync.domain.secret import RefreshLease, Tokens
+    from qonto_sync.domain.window import Window
 
 
 class Clock(Protocol):
@@ -42,14 +32,14 @@ class Clock(Protocol):
 
 
 class Deadline(Protocol):
-    """How long this invocation may still go on."""
+    """How long this invocation may still start new work."""
 
     def remaining(self) -> float:
         """Seconds until no new work may start; zero or less when that moment has passed."""
 
 
 class InvoiceSource(Protocol):
-    """One Qonto organization. Anything may raise `Fatal` or `ItemError`."""
+    """One Qonto organization. Any method may raise `Fatal` or `ItemError`."""
 
     def page(self, window: Window, number: int) -> InvoicePage:
         """A page of the invoices of the window, imported ones included, oldest creation first.
@@ -58,18 +48,18 @@ class InvoiceSource(Protocol):
         """
 
     def invoice(self, invoice_id: InvoiceId) -> Invoice:
-        """The invoice as it is now. Raises `NotFound` when it is not there (any more)."""
+        """The current version of the invoice. Raises `NotFound` when Qonto does not have it."""
 
     def attachment(self, attachment_id: AttachmentId) -> Attachment:
-        """What is known of a file, with a fresh URL."""
+        """The description of a file, with a fresh URL."""
 
 
 class Download(Protocol):
-    """A file on its way: its type is known, its bytes come in parts and are checked as they do."""
+    """A file that is being received: its type is known, its bytes arrive in parts and are checked on the way."""
 
     @property
     def kind(self) -> FileKind:
-        """What the first bytes say that it is."""
+        """The type that the first bytes show."""
 
     @property
     def etag(self) -> str | None:
@@ -78,7 +68,7 @@ class Download(Protocol):
     def parts(self, size: int) -> Iterator[bytes]:
         """The content in parts of `size` bytes, the last one shorter.
 
-        Only the iterator's end says that the file is whole: it raises `Retriable` instead if it is not.
+        The file is complete only when the iterator ends; it raises `Retriable` when the file is not.
         """
 
 
@@ -86,28 +76,28 @@ class AttachmentFiles(Protocol):
     """The file host."""
 
     def open(self, attachment: Attachment, if_none_match: str | None) -> AbstractContextManager[Download | None]:
-        """Starts a download, or gives None when the file still has this ETag."""
+        """Starts a download; None when the file still has this ETag."""
 
 
-class Archive(Protocol):
-    """The bucket. A write is a compare-and-swap: it succeeds only over `over`, None meaning that nothing is there.
+class ArchiveStore(Protocol):
+    """The bucket. Each write is a compare-and-swap: it replaces `expected`, or creates the object when that is None.
 
-    The writes raise `ObjectChanged` when something else is there. Content that is there already, whoever put it,
-    is not written again: no second version of equal bytes.
+    A write raises `ObjectChanged` when the bucket has something else. When it already has this content, whoever wrote
+    it, nothing is written: equal bytes never make a second version.
     """
 
     def put_document(
-        self, key: str, document: bytes, *, file_name: str | None, over: StoredObject | None
+        self, key: str, document: bytes, *, file_name: str | None, expected: StoredObject | None
     ) -> StoredObject:
         """Stores an invoice's JSON."""
 
     def put_file(
-        self, key: str, download: Download, *, file_name: str | None, over: StoredObject | None
+        self, key: str, download: Download, *, file_name: str | None, expected: StoredObject | None
     ) -> StoredObject:
-        """Stores a file while it comes in; nothing is visible under the key before all of it was checked."""
+        """Stores a file while it is received; the object appears only after all of it was checked."""
 
     def head(self, key: str) -> StoredObject | None:
-        """What is there now."""
+        """The current object; None when there is none."""
 
 
 class RowWriter(Protocol):
@@ -116,8 +106,8 @@ class RowWriter(Protocol):
     def write(self, row: LedgerRow) -> LedgerRow:
         """Writes the row over the version that it was made from, and returns it with its new version.
 
-        Raises `RowChanged` when another writer was faster; a write of ours that succeeded and lost its answer
-        is a success.
+        Raises `RowChanged` when another writer was faster. A write that succeeded but whose response was lost is a
+        success.
         """
 
 
@@ -128,13 +118,13 @@ class Ledger(RowWriter, Protocol):
         """The rows that exist, read consistently."""
 
     def insert(self, rows: Sequence[LedgerRow]) -> list[LedgerRow]:
-        """Writes up to a hundred rows of invoices that have none yet, all or none, and returns them as written.
+        """Writes up to 100 rows of invoices that have none yet, all or none, and returns them as written.
 
-        Raises `RowChanged` when one of them has a row by now, or is being written by somebody else.
+        Raises `RowChanged` when one of them exists by now, or another writer is writing it.
         """
 
     def pending(self, connection: ConnectionName) -> Iterator[tuple[InvoiceId, Pending]]:
-        """All invoices that are pending, the first one due first; as they were a moment ago."""
+        """All pending invoices, the earliest due first; eventually consistent."""
 
 
 class Checkpoints(Protocol):
@@ -144,70 +134,79 @@ class Checkpoints(Protocol):
         """The last committed checkpoint, read consistently."""
 
     def commit(self, connection: ConnectionName, checkpoint: Checkpoint) -> None:
-        """Moves the checkpoint from version `checkpoint.version - 1` to this one; version 1 is the first.
+        """Replaces version `checkpoint.version - 1` by this one; version 1 is the first.
 
-        Raises `Superseded` when another run committed; a commit of ours that lost its answer is a success.
+        Raises `Superseded` when another run committed. A commit that succeeded but whose response was lost is a
+        success.
         """
 
 
-class Wake(NamedTuple):
-    """A message and when it shall arrive."""
-
-    message: RetryMessage
-    delay_seconds: int
-
-
 class RetryQueue(Protocol):
-    """Wakes the retry worker."""
+    """Sends messages to the retry worker."""
 
-    def send(self, wakes: Iterable[Wake]) -> int:
-        """Sends what it can and returns how many it could not: the ledger remembers those."""
+    def send(self, messages: Iterable[DelayedMessage]) -> int:
+        """Sends the messages and returns how many could not be sent; the ledger still has those as pending."""
 
-    def guard_refresh(self, connection: ConnectionName, delay_seconds: int) -> bool:
-        """Has the worker see, after this time, whether the connection's refresh was finished; whether that was sent."""
+    def schedule_recovery(self, connection: ConnectionName, delay_seconds: int) -> bool:
+        """Has the worker check after this time whether the connection's refresh ended; False when it cannot be sent."""
 
-    def postpone(self, receipt: str, seconds: int) -> None:
-        """Delivers a received message again after this time; if that can't be said, when its queue thinks fit."""
+    def delay(self, receipt_handle: str, seconds: int) -> None:
+        """Redelivers a received message after `seconds`; on failure the queue's visibility timeout applies."""
 
 
 class Secret(Protocol):
-    """A connection's secret: its credentials, by name."""
+    """A connection's secret: its credentials, by field."""
+
+    @property
+    def name(self) -> str:
+        """The secret's name, for error messages."""
 
     def read(self, *, fresh: bool = False) -> Mapping[str, str]:
-        """The fields, as they were a few minutes ago or, `fresh`, as they are. Raises `InvalidSecret`."""
+        """The fields, up to a few minutes old unless `fresh`. Raises `InvalidSecret`."""
 
     def write(self, fields: Mapping[str, str]) -> None:
-        """Replaces all fields that `read` gives; the next one gives these."""
+        """Replaces the fields that `read` returns; the next `read` returns these."""
 
 
 class SigningSecrets(Protocol):
-    """What Qonto signs a connection's webhooks with."""
+    """The secrets that Qonto signs a connection's webhooks with."""
 
     def read(self, connection: ConnectionName, *, fresh: bool = False) -> Sequence[str]:
-        """All that are valid, of which there are none for a connection that nobody knows.
+        """All valid secrets; empty for an unknown connection.
 
-        As they were a few minutes ago or, `fresh`, a few seconds ago. Raises `Retriable` when that can't be told now.
+        Up to a few minutes old, or a few seconds with `fresh`. Raises `Retriable` when they cannot be read now.
         """
 
 
 class TokenEndpoint(Protocol):
-    """Where a refresh token is exchanged."""
+    """Exchanges a refresh token for new tokens."""
 
     def exchange(self, fields: Mapping[str, str]) -> Tokens:
-        """New tokens for the secret's refresh token, which is used up by this.
+        """New tokens for the secret's refresh token, which this uses up.
 
-        Raises `CredentialsRefused` when it is not accepted. `Retriable` may mean that it was used and the answer lost.
+        Raises `CredentialsRejected` when it is not accepted. After `Retriable` the token may have been used.
         """
 
 
-class RefreshIntents(Protocol):
-    """One intent per connection."""
+class RefreshLeases(Protocol):
+    """One lease per connection."""
 
-    def read(self, connection: ConnectionName) -> RefreshIntent | None:
-        """The last one, read consistently."""
+    def read(self, connection: ConnectionName) -> RefreshLease | None:
+        """The last written lease, read consistently."""
 
-    def write(self, connection: ConnectionName, intent: RefreshIntent) -> RefreshIntent:
-        """Writes it over the version that it was made from, and returns it with its new version.
+    def write(self, connection: ConnectionName, lease: RefreshLease) -> RefreshLease:
+        """Writes the lease over the version that it was made from, and returns it with its new version.
 
-        Raises `RowChanged` when another process was faster; a write of ours that lost its answer is a success.
+        Raises `RowChanged` when another process was faster. A write that succeeded but whose response was lost is a
+        success.
         """
+
+
+class Credentials(Protocol):
+    """What authenticates requests to Qonto."""
+
+    def headers(self) -> Mapping[str, str]:
+        """The headers to send; a token about to expire is renewed first."""
+
+    def renew(self, rejected: Mapping[str, str]) -> bool:
+        """After a 401 for these headers: whether there are other credentials to try."""

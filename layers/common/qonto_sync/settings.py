@@ -1,4 +1,4 @@
-"""The functions' environment variables, checked as a whole before anything else happens."""
+"""The functions' environment variables, all checked before anything else happens."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from qonto_sync.errors import InvalidSettings
-from qonto_sync.times import from_text
+from qonto_sync.domain.errors import InvalidSettings
+from qonto_sync.domain.times import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,14 +20,14 @@ class AttachmentOrigins:
     """Where files may be downloaded from, each as an origin such as `https://host`."""
 
     public: frozenset[str]
-    """Named by their hosts: only what the internet knows under these names."""
+    """Named by host: downloads connect to public addresses only."""
     explicit: frozenset[str]
-    """Named in full, with their schemes: whatever their addresses, those of this network included."""
+    """Named in full, with a scheme: downloads connect to any address, also in this network."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the template passes to the functions. See the README for what each one does."""
+    """What the template passes to the functions. docs/parameters.md describes each one."""
 
     api_url: str
     token_url: str
@@ -50,7 +50,7 @@ class Settings:
         """Reads and checks everything.
 
         Raises:
-            InvalidSettings: names every variable that is missing or malformed, all at once.
+            InvalidSettings: names every variable that is missing or malformed.
         """
         read = _Reader(environment)
         settings = Settings(
@@ -76,7 +76,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class WebhookSettings:
-    """What the template passes to WebhookFunction, as far as it has a use for it. See the README."""
+    """What the template passes to WebhookFunction, as far as it needs it; see docs/parameters.md."""
 
     secret_prefix: str
     retry_queue_url: str
@@ -90,7 +90,7 @@ class WebhookSettings:
         """Reads and checks everything.
 
         Raises:
-            InvalidSettings: names every variable that is missing or malformed, all at once.
+            InvalidSettings: names every variable that is missing or malformed.
         """
         read = _Reader(environment)
         settings = WebhookSettings(
@@ -124,7 +124,7 @@ class _Reader:
             return parse(text)
         except ValueError as error:
             self._problems.append(f"{name} {error}")
-            # Never seen by a caller: `from_environment` raises as soon as all problems are known.
+            # No caller sees it: `check` raises when all variables were read.
             return None  # type: ignore[return-value]
 
     def number(self, name: str, *, default: int, least: int, most: int) -> int:
@@ -153,7 +153,7 @@ def _origin(text: str) -> str:
 
 
 def _origins(text: str) -> AttachmentOrigins:
-    """A host name implies https; a full origin stands for itself."""
+    """A host name implies https; a full origin is used as it is."""
     entries = [entry.strip().lower() for entry in text.split(",") if entry.strip()]
     return AttachmentOrigins(
         public=frozenset(_file_origin(f"https://{entry}") for entry in entries if "://" not in entry),
@@ -162,7 +162,7 @@ def _origins(text: str) -> AttachmentOrigins:
 
 
 def _file_origin(text: str) -> str:
-    """As an attachment's URL is compared with it: without the port that the scheme implies."""
+    """The origin in the form that attachment URLs are compared in: without the scheme's default port."""
     origin = _origin(text)
     return origin.removesuffix(":443" if origin.startswith("https:") else ":80")
 

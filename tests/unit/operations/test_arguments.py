@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from operations.arguments import connection_name, schedule_expression, stalled_after
 from operations.aws import WrongArgument
-from qonto_sync.keys import CONNECTION_PATTERN
+from qonto_sync.domain.ids import CONNECTION_PATTERN
 
 HOSTILE = ["a b", "../x", "x#y", "-x", "_x", "a/b", "a.b", "acme\n", "ä", "$(id)", "--help", "x" * 65]
 

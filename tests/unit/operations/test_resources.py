@@ -13,8 +13,8 @@ from botocore.validate import validate_parameters
 
 from operations.resources import alarm_request, latest_start, schedule_request, stalled_after_hours
 from operations.stack import Stack
-from qonto_sync.events import SyncRequest, parse_sync_event
-from qonto_sync.model import ConnectionName
+from qonto_sync.domain.events import SyncRequest, parse_sync_event
+from qonto_sync.domain.ids import ConnectionName
 
 ACME = ConnectionName("acme")
 STACK = Stack(

@@ -11,7 +11,7 @@ import pytest
 from local.cloudformation import read
 from local.stack import TEMPLATE
 from operations.resources import alarm_request, schedule_request
-from qonto_sync.model import ConnectionName
+from qonto_sync.domain.ids import ConnectionName
 from tests.unit.operations.conftest import OUTPUTS
 from tests.unit.operations.test_resources import STACK
 

@@ -15,8 +15,10 @@ import pytest
 from local.qonto_simulator import OAuthClient, Simulator, World
 from operations import webhook_secrets, webhooks
 from operations.webhook_secrets import fingerprint
-from qonto_sync.adapters.refresh_intents import DynamoDbRefreshIntents
-from qonto_sync.model import ConnectionName, RefreshIntent
+from qonto_sync.aws.refresh_leases import DynamoDbRefreshLeases
+from qonto_sync.aws.state_table import StateTable
+from qonto_sync.domain.ids import ConnectionName
+from qonto_sync.domain.secret import RefreshLease
 from tests.unit.operations.conftest import OUTPUTS, STACK
 
 if TYPE_CHECKING:
@@ -60,8 +62,10 @@ class Subscriber:
         """The subscriptions, as Qonto has them."""
         return self.simulator.webhooks._subscriptions.live()
 
-    def intents(self) -> DynamoDbRefreshIntents:
-        return DynamoDbRefreshIntents(self.operator.session.client("dynamodb"), self.operator.output("StateTableName"))
+    def intents(self) -> DynamoDbRefreshLeases:
+        return DynamoDbRefreshLeases(
+            StateTable(self.operator.session.client("dynamodb"), self.operator.output("StateTableName"))
+        )
 
     def oauth(self) -> dict[str, str]:
         client = self.simulator.oauth_client
@@ -130,7 +134,7 @@ def test_subscribes(subscriber: Subscriber) -> None:
     assert f"Webhook {live.id} subscribed: v1/client-invoices to http://127.0.0.1:1/webhooks/acme" in said
     intent = subscriber.intents().read(ACME)
     assert intent
-    assert not intent.is_open
+    assert not intent.is_active
 
 
 def test_rotates_without_a_pause(subscriber: Subscriber) -> None:
@@ -279,13 +283,13 @@ def test_waits_for_a_refresh(
     intents = subscriber.intents()
     found = intents.read(ACME)
     assert found
-    opened = intents.write(ACME, replace(found, is_open=True, opened_at=datetime.now(UTC)))
+    opened = intents.write(ACME, replace(found, is_active=True, acquired_at=datetime.now(UTC)))
 
     def function_ends() -> None:
-        if not (current := intents.read(ACME)) or not current.is_open:
+        if not (current := intents.read(ACME)) or not current.is_active:
             return
         subscriber.store(**{**subscriber.stored(), "refresh_token": "of the function"})
-        intents.write(ACME, replace(opened, is_open=False))
+        intents.write(ACME, replace(opened, is_active=False))
 
     slept = waits(function_ends)
     assert subscriber.run("subscribe")[0] == 0
@@ -302,7 +306,7 @@ def test_who_was_suspended_writes_nothing(subscriber: Subscriber, monkeypatch: p
         intents = subscriber.intents()
         found = intents.read(ACME)
         assert found
-        intents.write(ACME, RefreshIntent(found.version, "a function", "", datetime.now(UTC), is_open=True))
+        intents.write(ACME, RefreshLease(found.version, "a function", "", datetime.now(UTC), is_active=True))
         subscriber.store(**{**fields, "refresh_token": "of the function"})
         return []
 
@@ -323,7 +327,7 @@ def test_finishes_an_interrupted_refresh(subscriber: Subscriber) -> None:
     assert found
     token = hashlib.sha256(used.encode()).hexdigest()[:16]
     half_a_minute_ago = datetime.now(UTC) - timedelta(seconds=30)
-    intents.write(ACME, replace(found, token=token, is_open=True, opened_at=half_a_minute_ago))
+    intents.write(ACME, replace(found, token=token, is_active=True, acquired_at=half_a_minute_ago))
     assert subscriber.run("subscribe")[0] == 0
     assert subscriber.stored()["refresh_token"] != used
     assert [fingerprint(secret) for secret in subscriber.secrets()] == [

@@ -1,0 +1,56 @@
+"""Secrets Manager, with the texts kept in memory for a while."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from qonto_sync.aws.clients import aws_errors
+from qonto_sync.domain.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+    from qonto_sync.ports import Clock
+
+_MOST_KEPT = 1_000
+
+
+class SecretText(NamedTuple):
+    """What Secrets Manager returned, and when."""
+
+    text: str | None
+    """None: there was no such secret."""
+    read_at: float
+    """On the monotonic clock."""
+
+
+class CachedSecrets:
+    """Reads secrets by name. The caller decides how old a kept text may be."""
+
+    def __init__(self, client: SecretsManagerClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._kept: dict[str, SecretText] = {}
+
+    def kept(self, name: str, max_age: float) -> SecretText | None:
+        """The last response for this secret, if it is younger than `max_age` seconds."""
+        found = self._kept.get(name)
+        return found if found and self._clock.monotonic() - found.read_at < max_age else None
+
+    def fetch(self, name: str) -> str | None:
+        """The secret's current text; None if it does not exist."""
+        now = self._clock.monotonic()
+        try:
+            with aws_errors(f"secret {name!r}"):
+                text = self._client.get_secret_value(SecretId=name).get("SecretString", "")
+        except Misconfigured:
+            text = None
+        if len(self._kept) >= _MOST_KEPT:
+            self._kept.clear()
+        self._kept[name] = SecretText(text, now)
+        return text
+
+    def store(self, name: str, text: str) -> None:
+        """Writes a new version of the secret."""
+        with aws_errors(f"secret {name!r}"):
+            self._client.put_secret_value(SecretId=name, SecretString=text)

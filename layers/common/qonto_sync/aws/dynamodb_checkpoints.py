@@ -1,0 +1,57 @@
+"""Checkpoints in the state table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, override
+
+from qonto_sync.aws.state_table import from_item, to_item
+from qonto_sync.domain.checkpoint import Checkpoint
+from qonto_sync.domain.errors import Retriable, RowChanged, Superseded
+from qonto_sync.domain.ids import RunId
+from qonto_sync.domain.keys import checkpoint_key
+from qonto_sync.domain.times import from_text, to_text
+from qonto_sync.ports import Checkpoints
+
+if TYPE_CHECKING:
+    from qonto_sync.aws.state_table import Item, StateTable
+    from qonto_sync.domain.ids import ConnectionName
+    from qonto_sync.ports import Clock
+
+
+class DynamoDbCheckpoints(Checkpoints):
+    """One item per connection, with `synced_until`, `version`, `run_id` and `updated_at`."""
+
+    def __init__(self, table: StateTable, clock: Clock) -> None:
+        self._table = table
+        self._clock = clock
+
+    @override
+    def read(self, connection: ConnectionName) -> Checkpoint | None:
+        item = self._table.get(checkpoint_key(connection))
+        return _checkpoint(item) if item else None
+
+    @override
+    def commit(self, connection: ConnectionName, checkpoint: Checkpoint) -> None:
+        changes = {
+            "synced_until": to_text(checkpoint.synced_until),
+            "version": checkpoint.version,
+            "run_id": checkpoint.run_id,
+            "updated_at": to_text(self._clock.now()),
+        }
+        try:
+            self._table.update(
+                checkpoint_key(connection),
+                to_item(changes),
+                read_version=checkpoint.version - 1,
+                is_own=lambda item: _checkpoint(item) == checkpoint,
+            )
+        except RowChanged as error:
+            raise Superseded(f"another run committed the checkpoint of {connection!r}") from error
+
+
+def _checkpoint(item: Item) -> Checkpoint:
+    fields = from_item(item)
+    synced_until = from_text(fields["synced_until"])
+    if synced_until is None:
+        raise Retriable(f"the checkpoint's synced_until is {fields['synced_until']!r}, which is no time")
+    return Checkpoint(synced_until, int(fields["version"]), RunId(fields["run_id"]))

@@ -1,0 +1,101 @@
+"""A ledger row as a DynamoDB item, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qonto_sync.aws.state_table import from_item, to_item
+from qonto_sync.domain.ids import AttachmentId, ConnectionName, ETag, InvoiceId, Sha256
+from qonto_sync.domain.invoice import Revision
+from qonto_sync.domain.keys import ledger_key
+from qonto_sync.domain.ledger import LedgerRow, Pending, PendingReason, StoredFile, StoredObject
+from qonto_sync.domain.times import from_text, to_precise_text, to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from qonto_sync.aws.state_table import Item
+
+type Fields = dict[str, Any]
+
+
+def row_to_item(row: LedgerRow) -> Item:
+    """The row as an item. What is None or empty has no attribute; only a pending row has those of the index."""
+    revision, pending = row.revision, row.pending
+    return to_item(
+        {
+            "pk": ledger_key(row.connection, row.invoice_id),
+            "connection": row.connection,
+            "invoice_id": row.invoice_id,
+            "version": row.version,
+            "revision": to_precise_text(revision.updated_at) if revision else None,
+            "requested_at": to_precise_text(revision.requested_at) if revision else None,
+            "digest": row.digest or None,
+            "status": row.status or None,
+            "document": _object_fields(row.document) if row.document else None,
+            "file": _file_fields(row.file) if row.file else None,
+            "pending_for": row.connection if pending else None,
+            "due_at": to_text(pending.due_at) if pending else None,
+            "reason": pending.reason.value if pending else None,
+            "pending_since": to_text(pending.since) if pending else None,
+            "attempts": pending.attempts if pending else None,
+            "detail": pending.detail if pending else None,
+            "intent_expires_at": to_text(row.intent_expires_at) if row.intent_expires_at else None,
+            "deleted_at_source": to_text(row.deleted_at_source) if row.deleted_at_source else None,
+        }
+    )
+
+
+def row_from_item(item: Mapping[str, Any]) -> LedgerRow:
+    """The row that `row_to_item` wrote, its pending times in whole seconds."""
+    fields = from_item(item)
+    return LedgerRow(
+        connection=ConnectionName(fields["connection"]),
+        invoice_id=InvoiceId(fields["invoice_id"]),
+        version=int(fields["version"]),
+        revision=Revision(_instant(fields["revision"]), _instant(fields["requested_at"]))
+        if "revision" in fields
+        else None,
+        digest=Sha256(fields["digest"]) if "digest" in fields else None,
+        status=fields.get("status"),
+        document=_object(fields["document"]) if "document" in fields else None,
+        file=_file(fields["file"]) if "file" in fields else None,
+        pending=_pending(fields) if "due_at" in fields else None,
+        intent_expires_at=_instant(fields["intent_expires_at"]) if "intent_expires_at" in fields else None,
+        deleted_at_source=_instant(fields["deleted_at_source"]) if "deleted_at_source" in fields else None,
+    )
+
+
+def _object_fields(stored: StoredObject) -> Fields:
+    return {"key": stored.key, "etag": stored.etag, "sha256": stored.sha256, "size": stored.size}
+
+
+def _file_fields(file: StoredFile) -> Fields:
+    source_etag = {"source_etag": file.source_etag} if file.source_etag else {}
+    return {"attachment_id": file.attachment_id, **_object_fields(file.object), **source_etag}
+
+
+def _object(fields: Fields) -> StoredObject:
+    return StoredObject(fields["key"], ETag(fields["etag"]), Sha256(fields["sha256"]), int(fields["size"]))
+
+
+def _file(fields: Fields) -> StoredFile:
+    return StoredFile(AttachmentId(fields["attachment_id"]), _object(fields), fields.get("source_etag"))
+
+
+def _pending(fields: Fields) -> Pending:
+    return Pending(
+        reason=PendingReason(fields["reason"]),
+        since=_instant(fields["pending_since"]),
+        due_at=_instant(fields["due_at"]),
+        attempts=int(fields["attempts"]),
+        detail=fields["detail"],
+    )
+
+
+def _instant(text: str) -> datetime:
+    instant = from_text(text)
+    if instant is None:
+        raise ValueError(f"{text!r} is no time")
+    return instant

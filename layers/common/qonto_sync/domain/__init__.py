@@ -1,0 +1,1 @@
+"""Values and rules. The standard library only: no I/O, and time and randomness are passed in."""

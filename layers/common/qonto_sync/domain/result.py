@@ -1,0 +1,196 @@
+"""What became of one invoice, and what one run did: returned to the caller, and turned into metrics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from qonto_sync.domain.ledger import PendingReason
+from qonto_sync.domain.times import to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from qonto_sync.domain.checkpoint import Checkpoint
+    from qonto_sync.domain.errors import ItemError
+    from qonto_sync.domain.ids import ConnectionName, RunId
+    from qonto_sync.domain.ledger import LedgerRow, Pending
+    from qonto_sync.domain.request_counts import AwsService, RequestKind
+    from qonto_sync.domain.window import Reading, Window
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceResult:
+    """What became of one invoice. `row.pending` says what is left to do."""
+
+    row: LedgerRow
+    document_written: bool = False
+    file_written: bool = False
+    file_unchanged: bool = False
+    file_bytes: int = 0
+    failure: ItemError | None = None
+    """The error that made the invoice pending, if one did."""
+
+
+class RunOutcome(StrEnum):
+    """How a run ended. A fatal error raises instead."""
+
+    COMMITTED = "committed"
+    PARTIAL = "partial"
+    """The deadline came; the next run goes on."""
+    SUPERSEDED = "superseded"
+    """Another run committed; that run goes on."""
+    DRY_RUN = "dry_run"
+
+
+@dataclass(slots=True)
+class Backlog:
+    """What the ledger lists as pending for the connection, from this run and earlier ones."""
+
+    counted_at: datetime
+    by_reason: Counter[PendingReason] = field(default_factory=Counter)
+    oldest_since: datetime | None = None
+
+    def add(self, pending: Pending) -> None:
+        """Counts one more invoice."""
+        self.by_reason[pending.reason] += 1
+        self.oldest_since = min(self.oldest_since or pending.since, pending.since)
+
+    @property
+    def oldest_age(self) -> timedelta:
+        """For how long the archive has been incomplete; zero when it is complete."""
+        return max(self.counted_at - (self.oldest_since or self.counted_at), timedelta())
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the function returns it."""
+        return {
+            "pending": self.by_reason.total(),
+            "by_reason": {reason.value: count for reason, count in sorted(self.by_reason.items())},
+            "oldest_since": to_text(self.oldest_since) if self.oldest_since else None,
+        }
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one run. Only the run's own thread writes it."""
+
+    slices_planned: int = 0
+    slices_committed: int = 0
+    listed: int = 0
+    archived: int = 0
+    unchanged: int = 0
+    settling: int = 0
+    pending: int = 0
+    requeued: int = 0
+    files_archived: int = 0
+    files_unchanged: int = 0
+    file_bytes: int = 0
+    distinct: int = 0
+    total_count: int = 0
+    backlog: Backlog | None = None
+    """None when there was no time to count it."""
+
+    def add_result(self, result: InvoiceResult) -> None:
+        """Counts an invoice that was worked on."""
+        if result.row.pending and result.row.pending.reason is not PendingReason.SETTLING:
+            self.pending += 1
+        else:
+            self.settling += result.row.pending is not None
+            self.archived += result.document_written or result.file_written
+            self.unchanged += not (result.document_written or result.file_written)
+        self.files_archived += result.file_written
+        self.files_unchanged += result.file_unchanged
+        self.file_bytes += result.file_bytes
+
+    def add_unchanged(self, row: LedgerRow) -> None:
+        """Counts an invoice that needed no work in this run."""
+        if row.pending and row.pending.reason is not PendingReason.SETTLING:
+            self.pending += 1
+        else:
+            self.settling += row.pending is not None
+            self.unchanged += 1
+
+    def add_reading(self, reading: Reading) -> None:
+        """Counts a certified slice."""
+        self.distinct += reading.distinct
+        self.total_count += reading.total_count
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """What a run of the sync did."""
+
+    outcome: RunOutcome
+    connection: ConnectionName
+    run_id: RunId
+    window: Window
+    tally: Tally
+    checkpoint: Checkpoint | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the function returns it, without its usage."""
+        tally, checkpoint = self.tally, self.checkpoint
+        return {
+            "outcome": self.outcome.value,
+            "connection": self.connection,
+            "run_id": self.run_id,
+            "window": {"from": to_text(self.window.start), "to": to_text(self.window.end)},
+            "slices": {"committed": tally.slices_committed, "planned": tally.slices_planned},
+            "invoices": {
+                "listed": tally.listed,
+                "archived": tally.archived,
+                "unchanged": tally.unchanged,
+                "settling": tally.settling,
+                "pending": tally.pending,
+            },
+            "attachments": {
+                "archived": tally.files_archived,
+                "unchanged": tally.files_unchanged,
+                "bytes": tally.file_bytes,
+            },
+            "complete": {"distinct": tally.distinct, "total_count": tally.total_count},
+            "backlog": tally.backlog.as_dict() if tally.backlog else None,
+            "requeued": tally.requeued,
+            "checkpoint": {
+                "version": checkpoint.version if checkpoint else 0,
+                "synced_until": to_text(checkpoint.synced_until) if checkpoint else None,
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an invocation used, as far as AWS bills it and Qonto limits it."""
+
+    requests: Mapping[RequestKind, int]
+    aws_requests: Mapping[AwsService, int]
+    duration_ms: int
+    memory_mb: int
+    """The function's memory, which AWS bills for the whole duration."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the function returns it."""
+        return {
+            "requests": dict(self.requests),
+            "cost": {
+                "gb_seconds": round(self.duration_ms / 1000 * self.memory_mb / 1024, 3),
+                "aws_requests": dict(self.aws_requests),
+            },
+            "duration_ms": self.duration_ms,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What `SyncFunction` returns: the run's result, and what the invocation used."""
+
+    result: SyncResult
+    usage: Usage
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON shows it."""
+        return self.result.as_dict() | self.usage.as_dict()

@@ -1,0 +1,1 @@
+"""Qonto over HTTP: API, files, tokens, rate limits."""
