@@ -16,8 +16,8 @@ from qonto_sync.qonto.http_client import HttpClient
 from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
 from tests.fakes import CONNECTION, START, FakeDownload
 from tests.unit.conftest import World
-from tests.unit.scripted_http import answer
-from tests.unit.test_qonto_api import Key
+from tests.unit.qonto.scripted_http import answer
+from tests.unit.qonto.test_api import Key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

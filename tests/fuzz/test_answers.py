@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from qonto_sync.domain.errors import SyncError
 from qonto_sync.domain.ids import AttachmentId, InvoiceId
 from tests.fuzz.documents import ATTACHMENT, ERROR, INVOICE, META, budget, corrupted, mutated
-from tests.unit.scripted_http import answer
-from tests.unit.test_qonto_api import WINDOW, api
+from tests.unit.qonto.scripted_http import answer
+from tests.unit.qonto.test_api import WINDOW, api
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from qonto_sync.domain.ids import ConnectionName, InvoiceId
 from qonto_sync.domain.ledger import PendingReason
 from qonto_sync.domain.messages import RetryMessage, message_body, parse_message
 
-EVENTS = Path(__file__).parents[2] / "events"
+EVENTS = Path(__file__).parents[3] / "events"
 DEFAULT = ConnectionName("default")
 
 

@@ -23,8 +23,8 @@ from qonto_sync.domain.request_counts import RequestCounter
 from qonto_sync.qonto.http_client import LARGEST_RESPONSE_BYTES, HttpClient
 from qonto_sync.qonto.http_pool import http_pool
 from tests.fakes import CountedDeadline, ManualClock
-from tests.unit.raw_server import raw_server
-from tests.unit.scripted_http import URL, Bench, answer
+from tests.unit.qonto.raw_server import raw_server
+from tests.unit.qonto.scripted_http import URL, Bench, answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,7 @@ from qonto_sync.qonto.http_pool import http_pool
 from qonto_sync.qonto.peer_addresses import is_public
 from qonto_sync.settings import Settings
 from tests.fakes import CONNECTION, ManualClock
-from tests.unit.raw_server import raw_server
+from tests.unit.qonto.raw_server import raw_server
 from tests.unit.test_settings import GOOD
 
 if TYPE_CHECKING:

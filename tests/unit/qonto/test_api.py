@@ -26,7 +26,7 @@ from qonto_sync.domain.window import Window
 from qonto_sync.qonto.api import QontoApi
 from qonto_sync.qonto.authenticated_client import AuthenticatedClient
 from tests.fakes import START
-from tests.unit.scripted_http import Bench, answer
+from tests.unit.qonto.scripted_http import Bench, answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,0 +1,1 @@
+"""Qonto over HTTP, on scripted and raw servers."""
