@@ -112,13 +112,13 @@ class StateTable:
                     raise
                 raise RowChanged("another writer changed one of these rows") from error
 
-    def query_pending(self, partition: str) -> Iterator[Item]:
-        """The items of the index `pending` in this partition, the earliest due first, page by page on demand."""
+    def query_pending(self, connection: str) -> Iterator[Item]:
+        """The items of the index `pending` of this connection, the earliest due first, page by page on demand."""
         query: Any = {
             "TableName": self._name,
             "IndexName": "pending",
-            "KeyConditionExpression": "pending_for = :partition",
-            "ExpressionAttributeValues": {":partition": {"S": partition}},
+            "KeyConditionExpression": "pending_for = :connection",
+            "ExpressionAttributeValues": {":connection": {"S": connection}},
         }
         while True:
             with aws_errors(self.label):
