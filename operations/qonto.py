@@ -22,7 +22,7 @@ from qonto_sync.aws.refresh_leases import DynamoDbRefreshLeases
 from qonto_sync.aws.secrets import SecretStore
 from qonto_sync.aws.sqs_retry_queue import SqsRetryQueue
 from qonto_sync.aws.state_table import StateTable
-from qonto_sync.bootstrap import Authentication
+from qonto_sync.bootstrap_credentials import Authentication
 from qonto_sync.clock import InvocationDeadline, SystemClock
 from qonto_sync.domain.errors import SyncError
 from qonto_sync.domain.request_counts import RequestCounter

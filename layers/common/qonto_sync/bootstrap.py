@@ -6,7 +6,6 @@ import os
 import random
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,8 @@ from qonto_sync.aws.s3_archive import S3Archive
 from qonto_sync.aws.secrets import SecretStore
 from qonto_sync.aws.sqs_retry_queue import SqsRetryQueue
 from qonto_sync.aws.state_table import StateTable
-from qonto_sync.clock import CappedDeadline, InvocationDeadline, SystemClock
+from qonto_sync.bootstrap_credentials import Authentication
+from qonto_sync.clock import InvocationDeadline, SystemClock
 from qonto_sync.domain.ids import RunId
 from qonto_sync.domain.request_counts import RequestCounter
 from qonto_sync.domain.result import RunReport, Usage
@@ -32,69 +32,21 @@ from qonto_sync.qonto.authenticated_client import AuthenticatedClient
 from qonto_sync.qonto.http_client import HttpClient
 from qonto_sync.qonto.http_pool import http_pool
 from qonto_sync.qonto.rate_limiter import RateLimiter, qonto_limits
-from qonto_sync.qonto.token_endpoint import OAuthTokenEndpoint
 from qonto_sync.settings import Settings
-from qonto_sync.usecases.credentials import RejectedCredentials, SecretCredentials
+from qonto_sync.usecases.credentials import RejectedCredentials
 from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
 from qonto_sync.usecases.retry_batch import InvoiceRetry, RetryBatch
 from qonto_sync.usecases.run_context import RunContext
 from qonto_sync.usecases.sync_run import SyncPolicy, SyncRun
-from qonto_sync.usecases.token_refresh import TokenRefresh
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from botocore.client import BaseClient
 
     from qonto_sync.domain.events import SyncRequest
     from qonto_sync.domain.ids import ConnectionName
     from qonto_sync.domain.request_counts import AwsService
-    from qonto_sync.ports import Clock, Deadline, RefreshLeases, RetryQueue, Secret
-
-
-@dataclass(frozen=True, slots=True)
-class Authentication:
-    """Builds a connection's credentials; for the functions, and for the operators' commands."""
-
-    token_url: str
-    leases: RefreshLeases
-    queue: RetryQueue
-    rejected: RejectedCredentials
-    clock: Clock
-    deadline: Deadline
-    http: Callable[[Deadline], HttpClient]
-    owner_prefix: str = ""
-    """Begins the owner of a lease, so that a person can tell who holds it."""
-
-    def token_refresh(self, connection: ConnectionName, secret: Secret) -> TokenRefresh:
-        """Refreshes the connection's OAuth token."""
-        return TokenRefresh(
-            connection,
-            secret=secret,
-            endpoint=OAuthTokenEndpoint(
-                self.token_url,
-                lambda seconds: self.http(CappedDeadline(seconds, self.clock, self.deadline)),
-                self.clock,
-            ),
-            leases=self.leases,
-            queue=self.queue,
-            clock=self.clock,
-            deadline=self.deadline,
-            new_owner=lambda: f"{self.owner_prefix}{uuid.uuid4().hex}",
-        )
-
-    def credentials(
-        self, connection: ConnectionName, secret: Secret, report_days_left: Callable[[float], None]
-    ) -> SecretCredentials:
-        """The connection's API key or OAuth token."""
-        return SecretCredentials(
-            secret,
-            refresh=self.token_refresh(connection, secret),
-            rejected=self.rejected,
-            clock=self.clock,
-            report_days_left=report_days_left,
-        )
+    from qonto_sync.ports import Deadline
 
 
 class Application:

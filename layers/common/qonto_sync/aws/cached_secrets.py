@@ -1,4 +1,4 @@
-"""Secrets Manager, with the texts kept in memory for a while."""
+"""Reads of Secrets Manager through a cache in memory."""
 
 from __future__ import annotations
 

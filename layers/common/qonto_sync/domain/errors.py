@@ -13,7 +13,7 @@ SyncError
 ├── ItemError                 this invoice becomes pending; the run goes on
 │   ├── Retriable             back off and try again
 │   └── Permanent             only Qonto can correct it: try again daily, and report it
-├── NotFound                  Qonto does not have the invoice (any more)
+├── NotFound                  Qonto does not have the invoice, or deleted it
 ├── Conflict                  another writer was faster: read again, then decide
 │   ├── ObjectChanged         ... in S3
 │   └── RowChanged            ... in DynamoDB

@@ -104,7 +104,7 @@ def after_archiving(invoice: Invoice, row: LedgerRow | None, fetched_at: datetim
 
 
 def after_write_intent(previous: Pending | None, now: datetime, expires_at: datetime) -> Pending:
-    """The next attempt at an invoice whose objects a writer is replacing: it repairs what a crash leaves behind."""
+    """The next attempt at an invoice whose objects a writer is replacing: it repairs what a crash may leave."""
     detail = "a writer began to replace archived objects, and may not have finished"
     return Pending(PendingReason.WRITE_INTENT, previous.since if previous else now, expires_at, 1, detail)
 

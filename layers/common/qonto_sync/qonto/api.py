@@ -72,7 +72,7 @@ class QontoApi(InvoiceSource):
         response = self._client.send("GET", f"/v2/client_invoices?{query}")
         skew = _clock_skew(response, requested_at, self._clock.now())
         if response.status == HTTPStatus.UNPROCESSABLE_ENTITY and number > 1:
-            # A page past the end, which tells no totals.
+            # A page past the end; the response has no totals.
             return InvoicePage(number, (), 0, 0, skew)
         if response.status != HTTPStatus.OK:
             raise _list_error(response)

@@ -150,7 +150,7 @@ def _origin(url: str) -> str:
 
 
 def _announced_size(response: urllib3.BaseHTTPResponse, file_size: int | None) -> int | None:
-    """The size that the host and the API agree on; None if neither tells it and the body is chunked."""
+    """The size that the host and the API agree on; None if neither announces one and the body is chunked."""
     sizes = {file_size} if file_size is not None else set()
     length = response.headers.get("Content-Length")
     if length is not None:

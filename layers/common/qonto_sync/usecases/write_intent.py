@@ -6,8 +6,8 @@ that crashes between S3 and the ledger leaves a row that names A where B lies; n
 has A too.
 
 Therefore a writer records a *write intent* in the ledger before it replaces an object, by compare-and-swap on the row's
-version, and removes it with its last write. While a row has an intent, it is pending and is not trusted: whoever works
-on the invoice reads the objects' current ETags from S3. The intent stays until its writer has finished, or until the
+version, and removes it with its last write. While a row has an intent, it is pending and is not trusted: every writer
+of the invoice reads the objects' current ETags from S3. The intent stays until its writer has finished, or until the
 longest possible invocation is over; no other writer removes it earlier. So a row without an intent names what the
 bucket has, and no writer that is about to replace an object works from an older row.
 
