@@ -30,7 +30,7 @@ _EVENTS = {
 
 
 class Activity:
-    """Plans the events of an hour, the same for the same seed; who they hit is decided when they happen."""
+    """Plans the events of an hour, the same for the same seed; the invoices concerned are chosen when they happen."""
 
     def __init__(self, seed: int, per_hour: int, store: Store, timeline: Timeline, lifecycle: Lifecycle) -> None:
         if not 0 <= per_hour <= _SECONDS:

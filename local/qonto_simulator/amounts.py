@@ -14,7 +14,7 @@ def cents(value: Decimal) -> Decimal:
 
 
 def money(value: Decimal, currency: str) -> dict[str, str]:
-    """Return an amount as the API tells it."""
+    """Return an amount in the API's form."""
     return {"value": str(cents(value)), "currency": currency}
 
 
@@ -25,7 +25,7 @@ def in_cents(value: Decimal) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of an invoice before it is told as JSON."""
+    """One line of an invoice."""
 
     title: str
     description: str | None
@@ -96,7 +96,7 @@ def totals(lines: Iterable[Line], currency: str) -> dict[str, Any]:
 
 
 def by_vat_rate(items: Iterable[Mapping[str, Any]]) -> list[tuple[str, Decimal, Decimal]]:
-    """Return each rate of the served lines with what it is due on and how much it makes."""
+    """Return each VAT rate of the served lines with its base and its tax."""
     sums: dict[str, tuple[Decimal, Decimal]] = {}
     for item in items:
         base, vat = sums.get(item["vat_rate"], (Decimal(0), Decimal(0)))

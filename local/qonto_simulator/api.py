@@ -84,7 +84,7 @@ class Api:
             "id": attachment.id,
             "created_at": zulu(attachment.created_at),
             "file_name": attachment.file_name,
-            # a string, as live
+            # A string, as seen live.
             "file_size": str(size),
             "file_content_type": attachment.content_type,
             "url": f"{self._files_origin}{path}",

@@ -1,4 +1,4 @@
-"""What the documentation leaves open, or live answers do otherwise: each of it a setting."""
+"""Settings for what the documentation leaves open, or what live responses do otherwise."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ type MetaStyle = Literal["documented", "without_next_page", "next_page_zero", "p
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How the list endpoint behaves where nobody knows.
+    """How the list endpoint behaves where its behaviour is unknown.
 
     `bounds` is for the datetime filters, `past_end` for a page after the last one (an empty list, or 422),
     `meta` for the page numbers: as documented, or in one of the ways seen live.

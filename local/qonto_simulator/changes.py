@@ -8,7 +8,7 @@ from local.qonto_simulator.composition import happens
 from local.qonto_simulator.invoices import Invoice
 
 _KNOWN_ANSWERS = ("approved", "approved", "approved", "declined", "pending")
-# Enumerations grow: a value that no documentation lists yet.
+# A value that is not documented, because enumerations grow.
 _NEW_ANSWER = "disputed_by_recipient"
 
 
@@ -38,7 +38,7 @@ def postponement(rng: Random, invoice: Invoice) -> dict[str, Any]:
 
 
 def einvoicing_answer(rng: Random, invoice: Invoice, at: datetime) -> dict[str, Any]:
-    """What the e-invoicing network answered."""
+    """A status from the e-invoicing network."""
     known = happens(rng, 0.8)
     answer = rng.choice(_KNOWN_ANSWERS) if known else _NEW_ANSWER
     event = {

@@ -7,12 +7,11 @@ from random import Random
 from typing import Any
 
 from local.qonto_simulator.amounts import Line, money, totals
-from local.qonto_simulator.catalogue import ORGANIZATION, ORGANIZATION_ID, PAYMENT_METHOD, PRODUCTS
 from local.qonto_simulator.clients import CLIENTS, Client
 from local.qonto_simulator.invoices import PDF, Upload, identifier
-from local.qonto_simulator.wording import WORDINGS
+from local.qonto_simulator.texts import ORGANIZATION, PAYMENT_METHOD, PRODUCTS, WORDINGS
 
-# Names as users give them: hostile, long, or merely human.
+# File names that users choose: hostile, long or ordinary.
 _AWKWARD_NAMES = (
     ("../../etc/passwd.pdf", PDF),
     ("Rechnung Müller (2).jpg", "image/jpeg"),
@@ -29,7 +28,7 @@ _TERM = timedelta(days=30)
 
 
 def happens(rng: Random, share: float) -> bool:
-    """Return whether this is one of that share of cases."""
+    """Return whether this is one of that share of the cases."""
     return rng.random() < share
 
 
@@ -43,7 +42,7 @@ def compose(rng: Random, at: datetime, *, draft: bool = False, imported: bool = 
     issued = at.date()
     body: dict[str, Any] = {
         "id": None,
-        "organization_id": ORGANIZATION_ID,
+        "organization_id": ORGANIZATION["id"],
         "attachment_id": None,
         "number": None,
         "purchase_order": f"PO-{rng.randrange(10_000):05d}" if happens(rng, 0.3) else None,
@@ -69,7 +68,7 @@ def compose(rng: Random, at: datetime, *, draft: bool = False, imported: bool = 
         "finalized_at": None if draft else at,
         "paid_at": None,
         "stamp_duty_amount": None,
-        # null, not an empty list, for a draft without lines: as live
+        # null, not an empty list, for a draft without lines: as seen live
         "items": [line.as_served(client.currency) for line in lines] or None,
         "client": client.as_served(),
         "payment_methods": [PAYMENT_METHOD],
@@ -115,7 +114,7 @@ def _lines(rng: Random, client: Client) -> list[Line]:
 
 
 def _make_odd(rng: Random, body: dict[str, Any]) -> None:
-    """Add what the documentation does not know, and leave out what it only sometimes has."""
+    """Add fields that are not documented, and leave out some that are optional."""
     if happens(rng, 0.35):
         body["conversion"] = {"rate": Decimal("1.10"), "source": "ECB <daily>", "as_of": body["issue_date"]}
     if happens(rng, 0.15):

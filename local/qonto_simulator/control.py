@@ -1,4 +1,4 @@
-"""The strings behind the scene: endpoints that change the world, for people with curl and for other processes."""
+"""Control endpoints that change the world, for people with curl and for other processes."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Webhooks on their way: signed, acknowledged within a second, or tried again later and later for three days."""
+"""Delivery of webhooks: signed, acknowledged within a second, or retried with growing waits for three days."""
 
 import hashlib
 import heapq
@@ -27,7 +27,7 @@ ACKNOWLEDGED_WITHIN: Final = 1.0
 """Seconds."""
 _FIRST_WAIT = timedelta(seconds=10)
 _GIVE_UP_AFTER = timedelta(days=3)
-# Up to this long after the change. Two changes of one moment may overtake each other.
+# Up to this long after the change. Webhooks of two changes can arrive in the other order.
 _SLOWEST: Final = 1.0
 
 
@@ -41,7 +41,7 @@ class _Delivery:
 
 
 class Deliveries:
-    """Tells subscribers of what changes in the world; nothing of what happened before they subscribed.
+    """Sends webhooks for changes in the world; none for changes before the subscription.
 
     Nothing is sent by itself: `deliver` sends what is due. The same seed, and the same changes, give the same ids,
     bodies and delays.
@@ -61,7 +61,7 @@ class Deliveries:
         world.listen(self._tell)
 
     def next_at(self) -> datetime | None:
-        """Return when something is to be sent, of what has happened until now."""
+        """Return when the next webhook for a past change is due."""
         self._world.catch_up()
         with self._lock:
             return self._due[0][0] if self._due else None
@@ -91,7 +91,7 @@ class Deliveries:
 
     def _envelope(self, event_id: str, subscription: Subscription, event: str, at: datetime, document: bytes) -> bytes:
         invoice = json.loads(document)
-        # The documentation says that these are not told.
+        # The documentation says that there are no webhooks for these.
         invoice.pop("einvoicing_lifecycle_events", None)
         envelope = {
             "id": event_id,
@@ -102,7 +102,7 @@ class Deliveries:
             "created_at": zulu(at),
             "data": {"event": event, **invoice},
         }
-        # Bytes that no parser would write again: only who verifies the raw body gets the signature right.
+        # Bytes that no JSON encoder produces: a signature check must use the raw body.
         return json.dumps(envelope, ensure_ascii=False, indent=1).encode()
 
     def _plan(self, at: datetime, delivery: _Delivery) -> None:

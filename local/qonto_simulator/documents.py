@@ -1,4 +1,4 @@
-"""The files behind the attachments: made when first asked for, then kept for a while."""
+"""The files behind the attachments: rendered on the first request, then cached."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ _KEPT_FILES = 1024
 
 @dataclass(frozen=True, slots=True)
 class _Print:
-    """What decides the bytes of a file; equal prints are the same file, in any world."""
+    """What determines the bytes of a file; equal prints have equal files, in any world."""
 
     fingerprint: str
     plain: bool

@@ -1,4 +1,4 @@
-"""What goes wrong on purpose: at random, or for the next requests that match."""
+"""Faults to inject: at random, or for the next requests that match."""
 
 import re
 import time
@@ -76,7 +76,7 @@ class _Rule:
 
 
 class Faults:
-    """Decides which requests fail and how, and counts what fired.
+    """Decides which requests fail and how, and counts the faults that fired.
 
     Random faults depend on the seed, the path and how often that path was asked, never on the order of
     threads. `rate` is the share of all requests on both origins, and of all webhooks.
@@ -128,7 +128,7 @@ class Faults:
             self.rate = 0.0
 
     def draw(self, origin: OriginName, request: Request) -> Fault | None:
-        """Return what goes wrong with this request, usually nothing."""
+        """Return the fault of this request; usually None."""
         with self._lock:
             fault = self._installed(origin, request) or self._random(origin, request)
             if fault is not None:
@@ -136,7 +136,7 @@ class Faults:
             return fault
 
     def wait(self, fault: Fault) -> None:
-        """Let a slow answer take its time."""
+        """Wait, for a slow response."""
         self._sleep(fault.delay)
 
     def _installed(self, origin: OriginName, request: Request) -> Fault | None:

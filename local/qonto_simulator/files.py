@@ -16,7 +16,7 @@ _KEY = re.compile(re.escape(_PREFIX) + r"([0-9a-f-]{36})/[^/]+")
 
 
 class Files:
-    """Serves the current edition of each attachment to whoever holds a valid URL."""
+    """Serves the current edition of each attachment to holders of a valid URL."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -54,12 +54,12 @@ class Files:
 
 
 def no_such_key() -> Response:
-    """Return S3's answer for an object that does not exist."""
+    """Return S3's response for an object that does not exist."""
     return s3_error(404, "NoSuchKey", "The specified key does not exist.")
 
 
 def s3_error(status: int, code: str, message: str) -> Response:
-    """Return an error as S3 tells it."""
+    """Return an error in S3's form."""
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f"<Error><Code>{code}</Code><Message>{escape(message)}</Message>"

@@ -11,7 +11,7 @@ from local.qonto_simulator.store import Store
 from local.qonto_simulator.timeline import Timeline
 
 _PAST = timedelta(days=547)
-# History ends here, so that only the two special invoices are fresh when the world starts.
+# History ends here, so that only the two special invoices are recent when the world starts.
 _QUIET = timedelta(minutes=10)
 _ENOUGH_FOR_SPECIALS = 50
 # What became of invoices, in percent.

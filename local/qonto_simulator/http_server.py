@@ -27,7 +27,7 @@ class HttpServer(ThreadingHTTPServer):
         self.clock = clock
         self._open: set[socket.socket] = set()
         self._lock = Lock()
-        # The interval is what stopping takes, and tests stop many servers.
+        # Stopping takes this interval, and tests stop many servers.
         self._thread = Thread(target=self.serve_forever, args=(0.01,), daemon=True)
 
     @property
@@ -61,20 +61,20 @@ class HttpServer(ThreadingHTTPServer):
 
     @override
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # Clients hang up, and faults break connections: neither is news. Anything else is a bug of ours.
+        # Clients close connections, and faults break them: both are expected. Anything else is a bug here.
         with contextlib.suppress(ConnectionError):
             raise  # noqa: PLE0704 - called while the error is being handled
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # An answer is sent in one piece: no waiting for the acknowledgement of its headers.
+    # A response is sent in one piece, without waiting for the acknowledgement of its headers.
     wbufsize = -1
     disable_nagle_algorithm = True
     server: HttpServer
 
     def __getattr__(self, name: str) -> Any:
-        # Every method goes the same way; the origin decides what is allowed.
+        # Every method has this handler; the origin decides which are allowed.
         if name.startswith("do_"):
             return self._answer
         raise AttributeError(name)

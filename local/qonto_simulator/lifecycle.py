@@ -14,9 +14,9 @@ from local.qonto_simulator.timestamps import whole_milliseconds
 PDF_DELAY = timedelta(seconds=10)
 
 type Listener = Callable[[str, datetime, Callable[[], bytes]], None]
-"""Is told the event, its time, and a way to the document as it is then."""
+"""Receives the event, its time, and a function that returns the document of that time."""
 
-# What an edit changes on paper. Paying or a new e-invoicing status leaves the PDF as it is.
+# Fields that are printed. Paying or a new e-invoicing status leaves the PDF as it is.
 _PRINTED = {
     "due_date",
     "items",

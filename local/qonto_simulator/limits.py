@@ -17,7 +17,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of one address. With `retry_after`, a refusal tells how long to wait."""
+    """The limits of one address. With `retry_after`, a 429 says how long to wait."""
 
     windows: tuple[Window, ...] = (
         Window(1_000, timedelta(seconds=10)),
@@ -28,7 +28,7 @@ class Limits:
 
 
 class Limiter:
-    """Counts accepted requests and 401s by address. Refused requests do not count."""
+    """Counts accepted requests and 401s by address. Rejected requests do not count."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -60,7 +60,7 @@ class Limiter:
             self._unauthorized[client_ip].append(now)
 
     def retry_after(self, wait: timedelta) -> tuple[tuple[str, str], ...]:
-        """Return the header that tells the wait, if this server tells it."""
+        """Return the `Retry-After` header, if this server sends it."""
         if not self._limits.retry_after:
             return ()
         return (("Retry-After", str(max(1, math.ceil(wait.total_seconds())))),)

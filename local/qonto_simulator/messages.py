@@ -1,4 +1,4 @@
-"""Requests and responses, as far as the simulator looks at them."""
+"""Requests and responses, as far as the simulator uses them."""
 
 import json
 import uuid
@@ -44,7 +44,7 @@ class Response:
 
 
 class RefusedError(Exception):
-    """A request that Qonto refuses, and how."""
+    """A request that Qonto rejects, with its status and error code."""
 
     def __init__(self, status: int, code: str, detail: str, parameter: str | None = None) -> None:
         super().__init__(detail)
@@ -54,7 +54,7 @@ class RefusedError(Exception):
         self.parameter = parameter
 
     def response(self, *headers: tuple[str, str]) -> Response:
-        """Return the refusal in Qonto's error envelope."""
+        """Return the error in Qonto's envelope."""
         trace_id = new_trace_id()
         error: dict[str, Any] = {"code": self.code, "detail": self.detail}
         if self.parameter is not None:
@@ -64,7 +64,7 @@ class RefusedError(Exception):
 
 
 def new_trace_id() -> str:
-    """Return an id that support could find a request by."""
+    """Return an id for a request, as Qonto's support asks for."""
     return uuid.uuid4().hex
 
 

@@ -36,7 +36,7 @@ class _RefreshToken:
 
 
 class OAuth:
-    """Exchanges refresh tokens; each exchange gives a new pair, and the old one a minute to live."""
+    """Exchanges refresh tokens; each exchange returns a new pair; the old one stays valid for a minute."""
 
     def __init__(self, client: OAuthClient, clock: Callable[[], datetime]) -> None:
         self._client = client

@@ -1,4 +1,4 @@
-"""The two origins as a client meets them: limits, faults and authentication come before the content."""
+"""The two origins that clients connect to; limits, faults and authentication come before the content."""
 
 import hmac
 from collections.abc import Callable
@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from local.qonto_simulator.api import Api
 from local.qonto_simulator.control import PREFIX, Control
+from local.qonto_simulator.fault_responses import login_page, spoiled
 from local.qonto_simulator.faults import Fault, FaultKind, Faults, OriginName
 from local.qonto_simulator.limits import Limiter
 from local.qonto_simulator.messages import RefusedError, Request, Response
-from local.qonto_simulator.mishaps import login_page, spoiled
 from local.qonto_simulator.oauth import OAuth
 from local.qonto_simulator.request_log import LoggedRequest, RequestLog
 from local.qonto_simulator.subscriptions import PATH as SUBSCRIPTIONS_PATH
@@ -27,22 +27,22 @@ type Origin = Callable[[Request], Response | None]
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the API asks for; a staging token only in the sandbox."""
+    """The credentials that the API accepts; a staging token only in the sandbox."""
 
     login: str = "acme-4217"
     secret_key: str = field(default="simulator-secret-key", repr=False)
     staging_token: str | None = field(default=None, repr=False)
 
 
-class Mishaps:
-    """Answers requests, unless a fault says otherwise, and writes down what was answered."""
+class FaultInjector:
+    """Answers requests, or injects a fault instead, and logs the response."""
 
     def __init__(self, faults: Faults, log: RequestLog) -> None:
         self._faults = faults
         self._log = log
 
     def around(self, origin: OriginName, request: Request, answer: Answer) -> Response | None:
-        """Return the answer or what comes instead of it."""
+        """Return the response, or the fault's instead of it."""
         fault = self._faults.draw(origin, request)
         if fault is None:
             response: Response | None = answer(request)
@@ -54,7 +54,7 @@ class Mishaps:
         return response
 
     def note(self, origin: OriginName, request: Request, response: Response | None, fault: Fault | None = None) -> None:
-        """Write down what was answered."""
+        """Log the response."""
         self._log.add(
             LoggedRequest(
                 origin=origin,
@@ -80,7 +80,7 @@ class ApiOrigin:
         control: Control,
         credentials: Credentials,
         limiter: Limiter | None,
-        mishaps: Mishaps,
+        fault_injector: FaultInjector,
     ) -> None:
         self._world = world
         self._api = api
@@ -89,21 +89,21 @@ class ApiOrigin:
         self._control = control
         self._credentials = credentials
         self._limiter = limiter
-        self._mishaps = mishaps
+        self._fault_injector = fault_injector
 
     def answer(self, request: Request) -> Response | None:
         """Answer a request, or None to break the connection."""
         if request.path.startswith(PREFIX):
             return _answer_or_refuse(request, self._control.answer)
         if self._limiter is None:
-            return self._mishaps.around("api", request, self._answer)
+            return self._fault_injector.around("api", request, self._answer)
         wait = self._limiter.admit(request.client_ip, self._world.now())
         if wait is not None:
             refusal = RefusedError(429, "too_many_requests", "Rate limit exceeded")
             response: Response | None = refusal.response(*self._limiter.retry_after(wait))
-            self._mishaps.note("api", request, response)
+            self._fault_injector.note("api", request, response)
             return response
-        response = self._mishaps.around("api", request, self._answer)
+        response = self._fault_injector.around("api", request, self._answer)
         if response is not None and response.status == _UNAUTHORIZED:
             self._limiter.count_unauthorized(request.client_ip, self._world.now())
         return response
@@ -135,15 +135,15 @@ class ApiOrigin:
 
 
 class FilesOrigin:
-    """The bucket's host, which knows no limits and no credentials but the URL."""
+    """The bucket's host, which has no limits, and no credentials but the URL."""
 
-    def __init__(self, answer: Answer, mishaps: Mishaps) -> None:
+    def __init__(self, answer: Answer, fault_injector: FaultInjector) -> None:
         self._answer = answer
-        self._mishaps = mishaps
+        self._fault_injector = fault_injector
 
     def answer(self, request: Request) -> Response | None:
         """Answer a request, or None to break the connection."""
-        return self._mishaps.around("files", request, self._answer)
+        return self._fault_injector.around("files", request, self._answer)
 
 
 def _answer_or_refuse(request: Request, answer: Answer) -> Response:

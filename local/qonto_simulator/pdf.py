@@ -1,131 +1,175 @@
-"""Invoices as PDF: one A4 page, more when the lines need it."""
+"""Invoices as PDF, set with reportlab's Platypus."""
 
 import io
+from collections.abc import Iterator
 from decimal import Decimal
 from itertools import batched
 from threading import Lock
-from typing import Any
+from typing import Any, override
+from xml.sax.saxutils import escape
 
+from reportlab.lib.colors import white
 from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import ParagraphStyle
 from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import (
+    BaseDocTemplate,
+    Flowable,
+    Frame,
+    HRFlowable,
+    KeepTogether,
+    PageTemplate,
+    Paragraph,
+    Spacer,
+    Table,
+    TableStyle,
+)
 
+from local.qonto_simulator import paper
 from local.qonto_simulator.amounts import by_vat_rate
-from local.qonto_simulator.drawing import BOLD, amount, day, logo, percentage, register_fonts
+from local.qonto_simulator.formats import amount, day, percentage
 from local.qonto_simulator.invoices import Attachment
-from local.qonto_simulator.sheet import (
-    ACCENT,
-    BODY,
-    BRAND,
-    COLUMN,
-    FINE,
-    FOOT,
-    GREETING,
-    HEADING,
-    LABEL,
-    LEFT,
-    NUMBER,
-    RIGHT,
-    STRONG,
-    SUM,
-    TINT,
-    TITLE,
-    TOTAL,
-    WARNING,
-    Sheet,
-)
-from local.qonto_simulator.wording import WORDINGS
+from local.qonto_simulator.texts import wording
 
-_WIDTH, _HEIGHT = A4
-# Right edges of the numeric columns.
-_QUANTITY, _PRICE, _VAT = 338.0, 425.0, 466.0
-_ROW = 27.0
-# How many lines fit on a page, alone and with the totals below them.
-_FIRST_PAGE, _OTHER_PAGES = (15, 10), (25, 19)
-_TERMS = (
-    "terms_and_conditions",
-    "late_payment_penalties",
-    "discount_conditions",
-    "legal_fixed_compensation",
-    "footer",
+_LEFT, _RIGHT, _FOOT = 48.0, A4[0] - 48.0, 66.0
+_WIDTH = _RIGHT - _LEFT
+_TERMS = ("terms_and_conditions", "late_payment_penalties", "discount_conditions", "legal_fixed_compensation", "footer")
+_ALL = ((0, 0), (-1, -1))
+
+
+def _style(*commands: Any) -> TableStyle:
+    return TableStyle(list(commands))
+
+
+_TIGHT: tuple[Any, ...] = tuple((f"{side}PADDING", *_ALL, 0) for side in ("LEFT", "RIGHT", "TOP", "BOTTOM"))
+_TOP = ("VALIGN", *_ALL, "TOP")
+_HEAD = _style(*_TIGHT, ("VALIGN", *_ALL, "MIDDLE"))
+_COLUMNS = _style(*_TIGHT, _TOP)
+_FACTS = _style(
+    *_TIGHT,
+    ("BOTTOMPADDING", *_ALL, 4),
+    ("FONT", (0, 0), (0, -1), paper.REGULAR, 7.5),
+    ("TEXTCOLOR", (0, 0), (0, -1), paper.MUTED),
+    ("FONT", (1, 0), (1, -1), paper.BOLD, 8),
+    ("TEXTCOLOR", (1, 0), (1, -1), paper.INK),
 )
-_drawing = Lock()
+_LINES = _style(
+    ("FONT", *_ALL, paper.REGULAR, 8),
+    ("TEXTCOLOR", *_ALL, paper.INK),
+    ("VALIGN", *_ALL, "TOP"),
+    ("ALIGN", (1, 0), (-1, -1), "RIGHT"),
+    ("LINEBELOW", (0, 1), (-1, -1), 0.6, paper.RULE),
+    ("FONT", (-1, 1), (-1, -1), paper.BOLD, 8),
+    ("BACKGROUND", (0, 0), (-1, 0), paper.ACCENT),
+    ("FONT", (0, 0), (-1, 0), paper.BOLD, 7.5),
+    ("TEXTCOLOR", (0, 0), (-1, 0), white),
+    ("ROUNDEDCORNERS", [4, 4, 0, 0]),
+)
+_SUMS = _style(
+    ("FONT", *_ALL, paper.REGULAR, 8.5),
+    ("TEXTCOLOR", *_ALL, paper.INK),
+    ("TEXTCOLOR", (0, 0), (0, -2), paper.MUTED),
+    ("ALIGN", (1, 0), (1, -1), "RIGHT"),
+    ("BACKGROUND", (0, -1), (-1, -1), paper.TINT),
+    ("FONT", (0, -1), (0, -1), paper.BOLD, 9.5),
+    ("FONT", (1, -1), (1, -1), paper.BOLD, 11),
+    ("BOTTOMPADDING", (0, -1), (-1, -1), 7),
+    ("TOPPADDING", (0, -1), (-1, -1), 5),
+)
+_RATES = _style(
+    *_TIGHT,
+    ("BOTTOMPADDING", *_ALL, 4),
+    ("FONT", *_ALL, paper.REGULAR, 8),
+    ("TEXTCOLOR", *_ALL, paper.INK),
+    ("TEXTCOLOR", (0, 0), (-1, 0), paper.MUTED),
+    ("ALIGN", (1, 0), (-1, -1), "RIGHT"),
+)
+_CARD = _style(
+    ("BACKGROUND", *_ALL, paper.TINT),
+    ("ROUNDEDCORNERS", [4, 4, 4, 4]),
+    ("TOPPADDING", *_ALL, 10),
+    ("LEFTPADDING", *_ALL, 14),
+    ("BOTTOMPADDING", *_ALL, 10),
+)
+_BELOW = _style(*_TIGHT, _TOP, ("LEFTPADDING", (0, 0), (0, 0), 6))
+_rendering = Lock()
 
 
 def render_pdf(attachment: Attachment) -> bytes:
     """Return the PDF of the edition, always the same bytes."""
     # reportlab keeps fonts per process; two documents at once would mix theirs.
-    with _drawing:
-        register_fonts()
+    with _rendering:
+        paper.register_fonts()
         return _Document(attachment).render()
 
 
-class _Document:
-    """Draws from the top of a page down; `_y` is where the next thing goes."""
+class _NumberedCanvas(Canvas):
+    """Draws the foot of each page when the number of pages is known."""
 
+    def __init__(self, *arguments: Any, foot: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._foot = foot
+        self._pages: list[dict[str, Any]] = []
+
+    @override
+    def showPage(self) -> None:
+        self._pages.append(dict(self.__dict__))
+        self._startPage()  # type: ignore[attr-defined] # reportlab's recipe for page numbers, unknown to the stubs
+
+    @override
+    def save(self) -> None:
+        for number, page in enumerate(self._pages, start=1):
+            self.__dict__.update(page)
+            self._foot(self, number, len(self._pages))
+            super().showPage()
+        super().save()
+
+
+class _Document:
     def __init__(self, attachment: Attachment) -> None:
         self._attachment = attachment
-        self._invoice = attachment.printed
         self._body = attachment.printed.body
         self._client: dict[str, Any] = self._body["client"]
         self._seller: dict[str, Any] = self._body["organization"]
-        self._currency = str(self._body["currency"])
-        self._words = WORDINGS.get(self._client["locale"], WORDINGS["en"])
         self._lines: list[dict[str, Any]] = self._body["items"] or []
-        self._y = 0.0
-        self._buffer = io.BytesIO()
-        self._canvas = Canvas(self._buffer, pagesize=A4, invariant=True)
-        self._sheet = Sheet(self._canvas)
-        self._canvas.setTitle(f"{self._words.invoice} {self._body['number']}")
-        self._canvas.setAuthor(str(self._seller["legal_name"]))
+        self._words = wording(self._client["locale"])
 
     def render(self) -> bytes:
-        pages = self._pages()
-        for number, rows in enumerate(pages, start=1):
-            if number == 1:
-                self._draw_head()
-            else:
-                self._y = _HEIGHT - 60
-            if rows or number == 1:
-                self._draw_rows(rows)
-            if number == len(pages):
-                self._draw_totals()
-                self._draw_terms()
-            self._draw_foot(number, len(pages))
-            if self._invoice.is_draft:
-                self._draw_watermark()
-            self._canvas.showPage()
-        self._canvas.save()
-        return self._buffer.getvalue()
+        buffer = io.BytesIO()
+        frame = Frame(_LEFT, _FOOT, _WIDTH, A4[1] - _FOOT - 44, 0, 0, 0, 0)
+        document = BaseDocTemplate(
+            buffer,
+            pagesize=A4,
+            pageTemplates=[PageTemplate(frames=[frame])],
+            title=f"{self._words.invoice} {self._body['number']}",
+            author=self._seller["legal_name"],
+            invariant=1,
+        )
+        document.build(
+            list(self._story()), canvasmaker=lambda *a, **options: _NumberedCanvas(*a, foot=self._draw_foot, **options)
+        )
+        return buffer.getvalue()
 
-    def _pages(self) -> list[list[dict[str, Any]]]:
-        alone, _ = _FIRST_PAGE
-        pages = [self._lines[:alone], *map(list, batched(self._lines[alone:], _OTHER_PAGES[0], strict=False))]
-        _, with_totals = _FIRST_PAGE if len(pages) == 1 else _OTHER_PAGES
-        if len(pages[-1]) > with_totals:
-            pages.append([])
-        return pages
+    def _story(self) -> Iterator[Flowable]:
+        yield self._head()
+        yield HRFlowable(_WIDTH, 1, color=paper.RULE, spaceBefore=10, spaceAfter=12)
+        yield Table([[self._seller_and_facts(), self._client_card()]], [_WIDTH - 250, 250], style=_COLUMNS)
+        yield Spacer(0, 18)
+        yield _text(paper.GREETING, self._body["header"] or "")
+        yield Spacer(0, 8)
+        yield self._items()
+        yield Spacer(0, 10)
+        yield KeepTogether([self._totals(), Spacer(0, 14), *self._payment(), Spacer(0, 12), self._terms()])
 
-    def _draw_head(self) -> None:
-        seller, words = self._seller, self._words
-        top = _HEIGHT - 96
-        self._canvas.drawImage(logo(), LEFT, top, 50, 50)
-        self._sheet.text(LEFT + 62, top + 30, seller["trade_name"], BRAND)
-        self._sheet.text(LEFT + 62, top + 15, seller["business_activity"], LABEL)
-        self._sheet.text_to(RIGHT, top + 28, words.invoice.upper(), TITLE)
-        self._sheet.text_to(RIGHT, top + 10, self._body["number"], NUMBER)
-        self._sheet.rule(top - 16, width=1)
-        y = top - 38
+    def _head(self) -> Table:
+        brand = [_text(paper.BRAND, self._seller["trade_name"]), _text(paper.LABEL, self._seller["business_activity"])]
+        title = [_text(paper.TITLE, self._words.invoice.upper()), _text(paper.NUMBER, self._body["number"])]
+        return Table([[paper.logo(), brand, title]], [62, 240, _WIDTH - 302], style=_HEAD)
+
+    def _seller_and_facts(self) -> list[Flowable]:
+        seller, body, words = self._seller, self._body, self._words
         town = f"{seller['zip_code']} {seller['city']}, {seller['country']}"
-        for text in (seller["legal_name"], seller["address"], town, seller["email"], seller["vat_number"]):
-            self._sheet.text(LEFT, y, text, BODY)
-            y -= 12
-        self._draw_facts(y - 10)
-        self._draw_client(top - 38)
-        self._sheet.text(LEFT, y - 84, self._body["header"] or "", GREETING)
-        self._y = y - 106
-
-    def _draw_facts(self, y: float) -> None:
-        body, words = self._body, self._words
+        address = (seller["legal_name"], seller["address"], town, seller["email"], seller["vat_number"])
         period = f"{day(body['performance_start_date'], words)} \u2013 {day(body['performance_end_date'], words)}"
         facts = [
             (words.issued, day(body["issue_date"], words)),
@@ -133,106 +177,94 @@ class _Document:
             (words.period, period),
             (words.order, body["purchase_order"]),
         ]
-        for label, text in facts:
-            if text is not None:
-                self._sheet.fact(y, label, text)
-                y -= 14
+        known = [fact for fact in facts if fact[1] is not None]
+        return [_text(paper.BODY, *address), Spacer(0, 10), _facts(known)]
 
-    def _draw_client(self, y: float) -> None:
-        client, left = self._client, 330.0
-        self._sheet.box(left - 14, y - 80, 98, TINT)
-        self._sheet.text(left, y, self._words.billed_to, LABEL)
+    def _client_card(self) -> Table:
+        client = self._client
         town = f"{client['zip_code']} {client['city']}, {client['country_code']}"
-        self._sheet.text(left, y - 16, SUM.shortened(client["name"], RIGHT - left - 8), SUM)
-        y -= 30
-        for text in (client["address"], town, client["email"], client["vat_number"]):
-            if text is not None:
-                self._sheet.text(left, y, BODY.shortened(text, RIGHT - left - 8), BODY)
-                y -= 12
+        lines = (client["address"], town, client["email"], client["vat_number"])
+        content = [
+            _text(paper.LABEL, self._words.billed_to),
+            Spacer(0, 3),
+            _text(paper.CLIENT, client["name"]),
+            _text(paper.BODY, *(line for line in lines if line is not None)),
+        ]
+        return Table([[content]], [250], style=_CARD)
 
-    def _draw_rows(self, rows: list[dict[str, Any]]) -> None:
-        words, y = self._words, self._y
-        self._sheet.box(LEFT, y - 7, 20, ACCENT)
-        self._sheet.text(LEFT + 8, y, words.designation, COLUMN)
-        for x, label in ((_QUANTITY, words.quantity), (_PRICE, words.unit_price), (_VAT, words.vat)):
-            self._sheet.text_to(x, y, label, COLUMN)
-        self._sheet.text_to(RIGHT - 8, y, words.amount, COLUMN)
-        y -= 24
-        for row in rows:
-            self._draw_row(row, y)
-            y -= _ROW
-        self._y = y
+    def _items(self) -> Table:
+        words = self._words
+        titles = [words.designation, words.quantity, words.unit_price, words.vat, words.amount]
+        rows = [self._row(line) for line in self._lines]
+        return Table([titles, *rows], [_WIDTH - 295, 75, 85, 45, 90], style=_LINES, repeatRows=1, hAlign="LEFT")
 
-    def _draw_row(self, row: dict[str, Any], y: float) -> None:
-        words, room = self._words, _QUANTITY - LEFT - 60
-        notes = [row["description"]] if row["description"] else []
-        if row["discount"]:
-            notes.append(f"{words.discount} {percentage(row['discount']['value'], words)}")
-        self._sheet.rule(y - 16)
-        if not notes:
-            y -= 4
-        self._sheet.text(LEFT + 8, y, STRONG.shortened(row["title"], room), STRONG)
-        self._sheet.text(LEFT + 8, y - 10, FINE.shortened(" · ".join(notes), room + 30), FINE)
-        self._sheet.text_to(_QUANTITY, y, f"{row['quantity'].replace('.', words.decimal)} {row['unit']}", BODY)
-        self._sheet.text_to(_PRICE, y, amount(row["unit_price"]["value"], self._currency, words), BODY)
-        self._sheet.text_to(_VAT, y, percentage(row["vat_rate"], words), BODY)
-        self._sheet.text_to(RIGHT - 8, y, amount(row["subtotal"]["value"], self._currency, words), STRONG)
+    def _row(self, line: dict[str, Any]) -> list[Any]:
+        words, currency = self._words, self._body["currency"]
+        notes = [line["description"]] if line["description"] else []
+        if line["discount"]:
+            notes.append(f"{words.discount} {percentage(line['discount']['value'], words)}")
+        fine = f"<br/><font size=7 color={paper.MUTED.hexval()}>{escape(' · '.join(notes))}</font>" if notes else ""
+        return [
+            Paragraph(f"<b>{escape(line['title'])}</b>{fine}", paper.BODY),
+            f"{line['quantity'].replace('.', words.decimal)} {line['unit']}",
+            amount(line["unit_price"]["value"], currency, words),
+            percentage(line["vat_rate"], words),
+            amount(line["subtotal"]["value"], currency, words),
+        ]
 
-    def _draw_totals(self) -> None:
-        words, body, y = self._words, self._body, self._y - 10
+    def _totals(self) -> Table:
+        words, body, currency = self._words, self._body, self._body["currency"]
         total, vat = Decimal(body["total_amount"]["value"]), Decimal(body["vat_amount"]["value"])
+        sums = [(words.subtotal, total - vat), (words.vat, vat), (words.total, total)]
+        right = Table([(label, amount(value, currency, words)) for label, value in sums], [100, 90], style=_SUMS)
+        left: list[Flowable] = []
         if self._lines:
-            self._sheet.text(LEFT + 8, y, words.vat, LABEL)
-            self._sheet.text_to(LEFT + 130, y, words.vat_base, LABEL)
-            self._sheet.text_to(LEFT + 220, y, words.vat, LABEL)
-        for number, (rate, base, tax) in enumerate(by_vat_rate(self._lines), start=1):
-            row = y - 14 * number
-            self._sheet.text(LEFT + 8, row, percentage(rate, words), BODY)
-            self._sheet.text_to(LEFT + 130, row, amount(base, self._currency, words), BODY)
-            self._sheet.text_to(LEFT + 220, row, amount(tax, self._currency, words), BODY)
-        left = 350.0
-        for label, value in ((words.subtotal, total - vat), (words.vat, vat)):
-            self._sheet.text(left, y, label, LABEL)
-            self._sheet.text_to(RIGHT - 8, y, amount(value, self._currency, words), GREETING)
-            y -= 15
-        y -= 7
-        self._sheet.box(left - 10, y - 12, 25, TINT)
-        self._sheet.text(left, y - 3, words.total, SUM)
-        self._sheet.text_to(RIGHT - 8, y - 3, amount(total, self._currency, words), TOTAL)
+            rates = [
+                (percentage(rate, words), amount(base, currency, words), amount(tax, currency, words))
+                for rate, base, tax in by_vat_rate(self._lines)
+            ]
+            head = (words.vat, words.vat_base, words.vat)
+            left.append(Table([head, *rates], [50, 90, 90], style=_RATES, hAlign="LEFT"))
         if any(line["vat_exemption_reason"] for line in self._lines):
-            self._sheet.text(LEFT + 8, y - 14, words.exempt, FINE)
-        self._y = y - 36
+            left += [Spacer(0, 6), _text(paper.FINE, words.exempt)]
+        return Table([[left, right]], [_WIDTH - 190, 190], style=_BELOW)
 
-    def _draw_terms(self) -> None:
-        words, body, y = self._words, self._body, self._y - 6
-        self._sheet.text(LEFT, y, words.payment, HEADING)
-        for method in body["payment_methods"]:
+    def _payment(self) -> Iterator[Flowable]:
+        yield _text(paper.HEADING, self._words.payment)
+        yield Spacer(0, 3)
+        for method in self._body["payment_methods"]:
             iban = " ".join("".join(four) for four in batched(method["iban"], 4, strict=False))
-            self._sheet.fact(y - 13, words.beneficiary, method["beneficiary_name"])
-            self._sheet.fact(y - 26, "IBAN", iban)
-            self._sheet.fact(y - 39, "BIC", method["bic"])
-            y -= 39
-        y -= 20
-        for text in filter(None, map(body.get, _TERMS)):
-            self._sheet.text(LEFT, y, FINE.shortened(text, RIGHT - LEFT), FINE)
-            y -= 10
+            yield _facts(
+                [(self._words.beneficiary, method["beneficiary_name"]), ("IBAN", iban), ("BIC", method["bic"])]
+            )
 
-    def _draw_foot(self, page: int, pages: int) -> None:
+    def _terms(self) -> Paragraph:
+        return _text(paper.FINE, *filter(None, map(self._body.get, _TERMS)))
+
+    def _draw_foot(self, canvas: Canvas, page: int, pages: int) -> None:
         seller, words = self._seller, self._words
-        self._sheet.rule(58)
+        canvas.setStrokeColor(paper.RULE)
+        canvas.setLineWidth(0.6)
+        canvas.line(_LEFT, 58, _RIGHT, 58)
+        canvas.setFillColor(paper.MUTED)
+        canvas.setFont(paper.REGULAR, 6.5)
         register = f"{words.registered} {seller['district_court']} {seller['legal_number']}"
-        legal = f"{seller['legal_name']} · {register} · {seller['vat_number']}"
-        self._sheet.text(LEFT, 45, legal, FOOT)
+        canvas.drawString(_LEFT, 45, f"{seller['legal_name']} · {register} · {seller['vat_number']}")
         made = self._attachment.generated_at.strftime("%Y-%m-%d %H:%M:%S")
-        self._sheet.text(LEFT, 35, f"{words.generated} {made} UTC · v{self._attachment.edition}", FOOT)
-        self._sheet.text_to(RIGHT, 45, f"{words.page} {page} / {pages}", FOOT)
+        canvas.drawString(_LEFT, 35, f"{words.generated} {made} UTC · v{self._attachment.edition}")
+        canvas.drawRightString(_RIGHT, 45, f"{words.page} {page} / {pages}")
+        if self._attachment.printed.is_draft:
+            canvas.translate(A4[0] / 2, A4[1] / 2 - 30)
+            canvas.rotate(52)
+            canvas.setFillColor(paper.WARNING, alpha=0.11)
+            canvas.setFont(paper.BOLD, 92)
+            canvas.drawCentredString(0, -30, words.draft)
 
-    def _draw_watermark(self) -> None:
-        self._canvas.saveState()
-        self._canvas.translate(_WIDTH / 2, _HEIGHT / 2 - 30)
-        self._canvas.rotate(52)
-        self._canvas.setFillColor(WARNING)
-        self._canvas.setFillAlpha(0.11)
-        self._canvas.setFont(BOLD, 92)
-        self._canvas.drawCentredString(0, -30, self._words.draft)
-        self._canvas.restoreState()
+
+def _text(style: ParagraphStyle, *lines: Any) -> Paragraph:
+    return Paragraph("<br/>".join(escape(str(line)) for line in lines), style)
+
+
+def _facts(rows: list[tuple[str, Any]]) -> Table:
+    """Labels, and what they stand for."""
+    return Table(rows, [96, 180], style=_FACTS, hAlign="LEFT")

@@ -1,4 +1,4 @@
-"""The smallest files that are what they say, for tests that fetch thousands."""
+"""The smallest valid files, for tests that fetch thousands."""
 
 import io
 
@@ -9,7 +9,7 @@ from local.qonto_simulator.invoices import PDF, Attachment
 
 
 def render_plain(attachment: Attachment) -> bytes:
-    """Return a valid file that tells its invoice and edition, and little more."""
+    """Return a valid file that names its invoice and edition."""
     body = attachment.printed.body
     made = attachment.generated_at.isoformat()
     title = f"{attachment.printed.id} {body['status']} {body['due_date']} edition {attachment.edition} {made}"

@@ -1,4 +1,4 @@
-"""URLs that carry their own permission for half an hour, as S3's SigV4 presigned ones do."""
+"""Presigned URLs, valid for half an hour, in the form of S3's SigV4."""
 
 import hashlib
 import hmac
@@ -52,6 +52,6 @@ class Presigner:
             raise PermissionDeniedError("AccessDenied", "Request has expired")
 
     def _signature(self, method: str, path: str, parameters: dict[str, str]) -> str:
-        # Clients may quote a path differently; what is signed is what it means.
+        # Clients may quote a path differently; the decoded path is signed.
         canonical = [method, unquote(path), urlencode(sorted(parameters.items()))]
         return hmac.new(self._secret, "\n".join(canonical).encode(), hashlib.sha256).hexdigest()

@@ -1,4 +1,4 @@
-"""Strict reading of query strings: what the documentation does not allow is refused."""
+"""Strict parsing of query strings: what the documentation does not allow is rejected."""
 
 import re
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class ListQuery:
 
 
 def read_parameters(raw: str) -> dict[str, str]:
-    """Return the parameters by name; a name given twice is refused."""
+    """Return the parameters by name; a name given twice is rejected."""
     try:
         pairs = parse_qsl(raw, keep_blank_values=True, strict_parsing=bool(raw), errors="strict")
     except ValueError as error:
@@ -45,7 +45,7 @@ def read_parameters(raw: str) -> dict[str, str]:
 
 
 def refuse_parameters(raw: str) -> None:
-    """Refuse any parameter, for endpoints that take none."""
+    """Reject every parameter, for endpoints that take none."""
     for name in read_parameters(raw):
         raise _unprocessable(name, "is not a parameter of this endpoint")
 
@@ -80,7 +80,7 @@ def read_list_query(raw: str, bounds: Bounds) -> ListQuery:
 def _filter(name: str, value: str, bounds: Bounds) -> Predicate:
     match re.findall(r"^filter\[(\w+?)(?:_(from|to))?\]$", name):
         case [("status", "")]:
-            # Live, an unknown status is no error: it matches nothing.
+            # Seen live: an unknown status is no error, but matches nothing.
             wanted = _STATUSES.intersection(value.split(","))
             return lambda invoice: invoice.status in wanted
         case [("created_at" | "updated_at" as field, "from" | "to" as end)]:
@@ -104,7 +104,7 @@ def _moment_filter(read: Callable[[Invoice], datetime], end: str, bound: datetim
 
 
 def _day_filter(end: str, day: str) -> Predicate:
-    # Days as text order as days do.
+    # Days sort as text.
     match end:
         case "from":
             return lambda invoice: invoice.due_date is not None and invoice.due_date >= day

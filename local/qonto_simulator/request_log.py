@@ -1,4 +1,4 @@
-"""What was asked and answered, without credentials."""
+"""The requests and their statuses, without credentials."""
 
 from collections import Counter, deque
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _KEPT = 200_000
 
 @dataclass(frozen=True, slots=True)
 class LoggedRequest:
-    """One request or webhook; no query for the file host, where it is a credential, and no status if no answer came."""
+    """One request or webhook; no query for the file host, where it is a credential, and no status without a response."""
 
     origin: OriginName
     method: str

@@ -6,9 +6,10 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from local.qonto_simulator.drawing import BOLD, FONTS, REGULAR, amount, day
+from local.qonto_simulator.formats import amount, day
 from local.qonto_simulator.invoices import Attachment
-from local.qonto_simulator.wording import WORDINGS, Wording
+from local.qonto_simulator.paper import BOLD, FONTS, REGULAR
+from local.qonto_simulator.texts import Wording, wording
 
 _PAPER = (744, 1052)
 _DESK, _WHITE, _INK, _STAMP = (92, 84, 76), (250, 248, 243), (38, 40, 48), (60, 84, 160)
@@ -40,7 +41,7 @@ def _amount(value: Any, currency: str, words: Wording) -> str:
 
 def _paper(attachment: Attachment) -> Image.Image:
     body: dict[str, Any] = dict(attachment.printed.body)
-    words = WORDINGS.get(body["client"]["locale"], WORDINGS["en"])
+    words = wording(body["client"]["locale"])
     currency = str(body["currency"])
     paper = Image.new("RGB", _PAPER, _WHITE)
     draw = ImageDraw.Draw(paper)
@@ -71,7 +72,7 @@ def _paper(attachment: Attachment) -> Image.Image:
 
 
 def _stamp(paper: Image.Image, attachment: Attachment) -> None:
-    """Put the day of receipt on the paper, as an office does."""
+    """Stamp the date of receipt on the paper."""
     stamp = Image.new("L", (250, 96), 0)
     draw = ImageDraw.Draw(stamp)
     draw.rounded_rectangle((4, 4, 245, 91), 8, outline=200, width=4)
@@ -83,7 +84,7 @@ def _stamp(paper: Image.Image, attachment: Attachment) -> None:
 
 
 def _photographed(paper: Image.Image, rng: Random) -> Image.Image:
-    """Lay the paper on a desk, a little crooked, with the light from one side."""
+    """Show the paper on a desk, slightly rotated, lit from one side."""
     width, height = _PAPER
     light = Image.linear_gradient("L").rotate(90).resize(_PAPER)
     shaded = Image.composite(paper, Image.new("RGB", _PAPER, (196, 188, 174)), light.point(lambda v: 120 + v // 2))

@@ -22,7 +22,7 @@ type Notation = Callable[[datetime], str]
 
 
 def to_json(value: Any, notation: Notation = zulu) -> str:
-    """Return the value as JSON text, moments in the given notation."""
+    """Return the value as JSON text, times in the given notation."""
 
     def stand_in(unknown: object) -> str:
         match unknown:

@@ -13,7 +13,7 @@ from local.qonto_simulator.files import Files
 from local.qonto_simulator.http_server import HttpServer
 from local.qonto_simulator.limits import Limiter, Limits
 from local.qonto_simulator.oauth import OAuth, OAuthClient
-from local.qonto_simulator.origins import TOKEN_PATH, ApiOrigin, Credentials, FilesOrigin, Mishaps
+from local.qonto_simulator.origins import TOKEN_PATH, ApiOrigin, Credentials, FaultInjector, FilesOrigin
 from local.qonto_simulator.request_log import LoggedRequest, RequestLog
 from local.qonto_simulator.subscriptions import Subscriptions
 from local.qonto_simulator.world import World
@@ -63,8 +63,8 @@ class Simulator:
         self.files_origin = f"http://{public_host}:{self._files_server.port}"
         self.token_url = f"{self.api_url}{TOKEN_PATH}"
         files = Files(world)
-        mishaps = Mishaps(self.faults, self._log)
-        self._files = FilesOrigin(files.answer, mishaps)
+        fault_injector = FaultInjector(self.faults, self._log)
+        self._files = FilesOrigin(files.answer, fault_injector)
         self._api = ApiOrigin(
             world=world,
             api=Api(world, files, self.files_origin, behaviour or Behaviour()),
@@ -73,7 +73,7 @@ class Simulator:
             control=Control(world, subscriptions, self.faults, self._log),
             credentials=Credentials(login, secret_key, staging_token),
             limiter=None if limits is None else Limiter(limits),
-            mishaps=mishaps,
+            fault_injector=fault_injector,
         )
 
     @property

@@ -1,4 +1,4 @@
-"""Everything that exists, in the order of the list endpoint. Knows no clock and no lock."""
+"""Everything that exists, in the order of the list endpoint. Has no clock and no lock."""
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
@@ -33,7 +33,7 @@ class Store:
         self._documents.pop(invoice.id, None)
 
     def remove(self, invoice_id: str) -> None:
-        """Forget the invoice and its file."""
+        """Remove the invoice and its file."""
         invoice = self.invoices.pop(invoice_id)
         del self._order[bisect_left(self._order, (invoice.created_at, invoice_id))]
         self._documents.pop(invoice_id, None)

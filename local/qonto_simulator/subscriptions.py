@@ -1,4 +1,4 @@
-"""Webhook subscriptions: who wants to be told of what, and the endpoints that manage them."""
+"""Webhook subscriptions, and the endpoints that manage them."""
 
 import dataclasses
 import hashlib
@@ -35,13 +35,13 @@ _TOPICS = {
 _FIELDS = {"callback_url", "types", "secret", "description"}
 _LONGEST_URL, _LONGEST_DESCRIPTION = 512, 256
 _SHORTEST_SECRET, _LONGEST_SECRET = 32, 128
-# Qonto wants https of everybody; here an endpoint on this machine will do without.
+# Qonto requires https; here an endpoint on this machine may use http.
 _LOOPBACK = {"127.0.0.1", "localhost", "172.17.0.1"}
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """One address that wants to be told."""
+    """One address that receives webhooks."""
 
     id: str
     callback_url: str
@@ -53,7 +53,7 @@ class Subscription:
 
 
 class Subscriptions:
-    """All that the OAuth client has; a secret is shown once, by the answer that made it."""
+    """All that the OAuth client has; a secret is shown once, in the response that created it."""
 
     def __init__(self, seed: int, present: Callable[[], datetime]) -> None:
         self.organization_id = identifier(seed, "organization")
@@ -112,7 +112,7 @@ class Subscriptions:
         for name in ("callback_url", "types"):
             if name not in fields:
                 raise _unprocessable(name, "is missing")
-        # When all that is due has happened: it is not to be told of what was before.
+        # After every due event, because a subscription gets no webhook for earlier ones.
         now = self._present()
         with self._lock:
             self._made += 1
@@ -167,7 +167,7 @@ class Subscriptions:
 
 
 def _fields(request: Request) -> dict[str, Any]:
-    """Return the body's fields, each of which is as the documentation wants it."""
+    """Return the body's fields, each in the documented form."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise RefusedError(415, "unsupported_media_type", "the body must be application/json")
     try:

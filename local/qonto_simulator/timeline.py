@@ -1,4 +1,4 @@
-"""What is due, and when."""
+"""Planned events, by time."""
 
 import heapq
 from collections.abc import Callable
@@ -8,19 +8,19 @@ type Action = Callable[[datetime], None]
 
 
 class Timeline:
-    """Actions by their moment; equal moments keep the order in which they were planned."""
+    """Actions by time; equal times keep the order in which they were planned."""
 
     def __init__(self) -> None:
         self._due: list[tuple[datetime, int, Action]] = []
         self._planned = 0
 
     def plan(self, at: datetime, action: Action) -> None:
-        """Have the action done at that moment, which it is given."""
+        """Plan the action for that time, which it gets as its argument."""
         heapq.heappush(self._due, (at, self._planned, action))
         self._planned += 1
 
     def next_at(self) -> datetime | None:
-        """Return the moment of the next action, None when nothing is planned."""
+        """Return the time of the next action, None when nothing is planned."""
         return self._due[0][0] if self._due else None
 
     def do_next(self) -> None:

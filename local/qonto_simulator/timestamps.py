@@ -1,4 +1,4 @@
-"""Moments as the API tells them: UTC with milliseconds, in one of two notations."""
+"""Times in the API's form: UTC with milliseconds, in one of two notations."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -6,7 +6,7 @@ _PARIS_SUMMER = timezone(timedelta(hours=2))
 
 
 def whole_milliseconds(moment: datetime) -> datetime:
-    """Return the moment in UTC, cut to what a served timestamp can tell."""
+    """Return the time in UTC, cut to milliseconds."""
     moment = moment.astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 

@@ -1,7 +1,7 @@
 """The organization behind the API: all its invoices and files, driven by a clock.
 
 The same seed, start and clock readings give the same world, byte for byte, in any process: nothing happens
-because somebody looked, and what became due since the last look happens in order, at its own time.
+because somebody reads it, and events that became due since the last read are applied in order, at their own time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -66,11 +66,11 @@ class World:
         return self._clock().astimezone(UTC)
 
     def listen(self, listener: Listener) -> None:
-        """Have it told of every change from now on, while the world stands still."""
+        """Calls the listener for every change from now on, under the world's lock."""
         self._lifecycle.listeners.append(listener)
 
     def catch_up(self) -> datetime:
-        """Let everything happen that is due, and return the time."""
+        """Apply every event that is due, and return the time."""
         with self._present() as now:
             return now
 
@@ -108,7 +108,7 @@ class World:
             self._lifecycle.edit(now, invoice_id, fields, touch=touch)
 
     def edit_again(self, at: datetime, invoice_id: str, fields: Mapping[str, Any]) -> None:
-        """Have an edit happen that was made by hand when this world was run before; to be said before it is used."""
+        """Replay an edit that was made by hand in an earlier run of this world; call it before the world is used."""
         self._timeline.plan(at, lambda moment: self._lifecycle.edit(moment, invoice_id, fields))
 
     def finalize(self, invoice_id: str) -> None:
@@ -149,7 +149,7 @@ class World:
         return self._documents.content(self.attachment(attachment_id))
 
     def size_and_etag(self, attachment: Attachment) -> tuple[int, str]:
-        """Return what the API and the file host tell of an edition besides its content."""
+        """Return size and ETag of an edition, as the API and the file host report them."""
         return self._documents.size_and_etag(attachment)
 
     def content(self, attachment: Attachment) -> bytes:
@@ -173,7 +173,7 @@ class World:
 
     @contextmanager
     def _present(self) -> Iterator[datetime]:
-        """Hold the world still, at a moment when everything due has happened."""
+        """Hold the lock, after every event that is due was applied."""
         with self._lock:
             now = self.now()
             self._catch_up(now)
@@ -182,7 +182,7 @@ class World:
     def _catch_up(self, now: datetime) -> None:
         while True:
             due = self._timeline.next_at()
-            # An hour is planned when it begins, not when somebody looks: equal moments then have one order only.
+            # An hour is planned when it begins, not when it is read, so that events at equal times have one order only.
             hour_starts_at = self.started_at + self._next_hour * HOUR
             if hour_starts_at <= (now if due is None else min(now, due)):
                 self._activity.plan_hour(self._next_hour, hour_starts_at)

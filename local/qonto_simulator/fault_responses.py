@@ -32,12 +32,12 @@ _S3_MESSAGES = {
 
 
 def login_page() -> Response:
-    """Return the sign-in page that stands before the sandbox, with status 200."""
+    """Return the sign-in page in front of the sandbox, with status 200."""
     return Response(200, _ONELOGIN, HTML)
 
 
 def spoiled(fault: Fault, origin: OriginName, answer: Callable[[], Response]) -> Response | None:
-    """Return what comes instead of the answer; None when the connection just breaks."""
+    """Return the response with this fault; None when the connection breaks without one."""
     match fault.kind:
         case FaultKind.RESET:
             return None
@@ -47,7 +47,7 @@ def spoiled(fault: Fault, origin: OriginName, answer: Callable[[], Response]) ->
             response = answer()
             return dataclasses.replace(response, cut_after=len(response.body) // 2)
         case FaultKind.MALFORMED_JSON | FaultKind.WRONG_LENGTH:
-            # Complete as HTTP goes: only who looks at the content can tell.
+            # Complete as HTTP; only the content shows that something is missing.
             response = answer()
             return dataclasses.replace(response, body=response.body[: len(response.body) // 2])
         case _:
@@ -63,7 +63,7 @@ def _error(fault: Fault, origin: OriginName) -> Response:
         case _ if origin == "files":
             return s3_error(*_S3_MESSAGES[fault.kind])
         case FaultKind.FORBIDDEN:
-            # Gated by plan or role: another shape than the envelope, as live.
+            # For a plan or role: not in the usual envelope, as seen live.
             return json_response(403, {"message": "Forbidden", "trace_id": new_trace_id()})
         case _:
             wait = () if fault.retry_after is None else (("Retry-After", str(fault.retry_after)),)
