@@ -21,7 +21,7 @@ REGION: Final = "eu-central-1"
 """Where the local stack is deployed."""
 
 ACCESS_KEY: Final = "local"
-"""Access key and secret of everything local. moto takes any, AWS would refuse it."""
+"""Access key and secret of everything local. moto accepts any, AWS would reject it."""
 
 
 def session() -> boto3.Session:

@@ -63,12 +63,12 @@ def translate(document: dict[str, Any], parameters: Mapping[str, str]) -> dict[s
     metrics = Metrics()
     translator = Translator(None, Parser(), boto_session=session(), metrics=metrics)
     try:
-        # `dict`: the template names no managed policy to look up.
+        # An empty dict: the template names no managed policy to look up.
         translated: dict[str, Any] = translator.translate(document, dict(parameters), get_managed_policy_map=dict)
     except InvalidDocumentException as error:
         raise DeploymentError("; ".join(cause.message for cause in error.causes)) from error
     finally:
-        # To nobody. Those that are left over would make SAM complain.
+        # SAM rejects outputs and conditions that refer to nothing.
         metrics.publish()
     return translated
 
@@ -103,13 +103,13 @@ def create_stack(
     except ClientError as error:
         raise DeploymentError(f"The stack could not be created: {error}") from error
     except BotoCoreError as error:
-        # moto answers with a page of HTML and prints what happened.
+        # moto responds with an HTML page and prints the reason.
         raise DeploymentError("The stack could not be created, for the reason that moto printed above") from error
     stack = client.describe_stacks(StackName=_STACK_NAME)["Stacks"][0]
     summaries = client.list_stack_resources(StackName=_STACK_NAME)["StackResourceSummaries"]
     resources = {item["LogicalResourceId"]: item["PhysicalResourceId"] for item in summaries}
     for logical_id, resource in known.items():
-        # moto's CloudFormation does not look at this property.
+        # moto's CloudFormation ignores this property.
         if versioning := resource["Properties"].get("VersioningConfiguration"):
             s3.put_bucket_versioning(Bucket=resources[logical_id], VersioningConfiguration=versioning)
     return resources, {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}

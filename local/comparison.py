@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What was found equal, and what was not."""
+    """How many invoices and files are equal, and what differs."""
 
     invoices: int
     files: int
     different: tuple[str, ...]
-    """One line each: the invoice, and what is wrong with it."""
+    """One line per difference: the invoice, and what differs."""
 
 
 def compare(world: World, stack: Stack, connection: str = "default") -> Comparison:
@@ -46,7 +46,7 @@ def compare(world: World, stack: Stack, connection: str = "default") -> Comparis
 
 
 def is_archived(world: World, stack: Stack, invoice_id: str, connection: str = "default") -> bool:
-    """Whether the archive has the invoice and its file as they are at the source now, whatever is still to be done."""
+    """Whether the archive has the current version of the invoice and of its file, pending or not."""
     return not _Archive(stack, connection).differences(world, invoice_id)
 
 

@@ -21,7 +21,7 @@ _MOST_PER_REQUEST: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of one batch. What was not deleted comes back after its visibility timeout."""
+    """What became of one batch. Messages that were not deleted are redelivered after their visibility timeout."""
 
     received: int
     deleted: int
@@ -37,7 +37,7 @@ class EventSourceMapping:
         self._invoke = invoke
 
     def poll_once(self) -> Delivery:
-        """Delivers one batch of what is visible now, if anything is."""
+        """Delivers one batch of the visible messages, if there are any."""
         messages = self._receive()
         if not messages:
             return Delivery(received=0, deleted=0)

@@ -119,12 +119,12 @@ class ExecutionEnvironment:
 
 def _load(function: DeployedFunction) -> Callable[[Any, LambdaContext], Any]:
     module_name, handler_name = function.handler.rsplit(".", maxsplit=1)
-    # A name of its own: `sys.modules` would give a second environment the first one's globals.
+    # A unique name, because `sys.modules` would give a second environment the first one's globals.
     unique_name = f"{function.logical_id}_{uuid.uuid4().hex}"
     path = str(function.source / f"{module_name}.py")
     module = ModuleType(unique_name)
     module.__file__ = path
-    # As for any import: dataclasses look there for the module of their class.
+    # As for any import, because dataclasses look up the module of their class there.
     sys.modules[unique_name] = module
     try:
         SourceFileLoader(unique_name, path).exec_module(module)
@@ -141,7 +141,7 @@ def _load(function: DeployedFunction) -> Callable[[Any, LambdaContext], Any]:
 
 
 class _OsEnvironment:
-    """The one `os.environ` of the process, for all who want the same variables in it; others wait."""
+    """Shares the process's `os.environ` among callers with the same variables; others wait."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

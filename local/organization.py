@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from local.stack import Stack
 
 _BETWEEN_RUNS = timedelta(hours=1)
-# Until a PDF that Qonto makes anew after a change is final.
+# The time until a PDF that Qonto makes again after a change is final.
 _REAL_PATIENCE = 150
 # Costs nothing, and covers PDFs that are minutes late.
 _SIMULATED_PATIENCE = 600
@@ -40,7 +40,7 @@ class Organization:
     wait: Callable[[float], None]
     """Lets this many seconds pass, for real or not."""
     patience: float
-    """Seconds to wait for messages that SQS holds back; what comes later is the next run's."""
+    """Seconds to wait for delayed messages; the next run handles later ones."""
     check: Callable[[Stack], Comparison] | None = None
     """Holds the archive against the source, where there is a way to know the truth."""
     webhooks: WebhookSource | None = None

@@ -1,8 +1,8 @@
-"""The main job, watched: `make run`.
+"""The main job with its progress on the screen: `make run`.
 
-Starts a local AWS with template.yaml deployed on it, invokes SyncFunction with an event, works off the retry
-queue through RetryFunction, shows the result, and keeps the archive and the state for the next run. In a simulated
-organization an invoice is edited then, and a webhook brings it into the archive.
+Starts a local AWS with template.yaml deployed on it, invokes SyncFunction with an event, empties the
+retry queue through RetryFunction, shows the result, and keeps the archive and the state for the next run. In a
+simulated organization it then edits an invoice, and a webhook brings the edit into the archive.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _ROOT: Final = Path(__file__).parent.parent
 
 
 def main() -> int:
-    """Run once, and tell the shell whether it worked."""
+    """Run once, and return the exit status."""
     arguments = _arguments()
     screen = Screen()
     try:
@@ -55,7 +55,7 @@ def main() -> int:
         screen.fail(str(error))
         return 1
     except KeyboardInterrupt:
-        screen.fail("Interrupted. What was archived is kept; the next run goes on from there.")
+        screen.fail("Interrupted. What is archived is kept; the next run continues from there.")
         return 130
     return 0
 
@@ -70,7 +70,7 @@ class LocalRun:
         self._log = folder / "functions.log"
 
     def execute(self, opening: Opening, event: Mapping[str, Any]) -> None:
-        """Everything, from an empty local AWS to files that can be opened; the state is kept whatever happens."""
+        """Runs everything, from an empty local AWS to files that can be opened, and always saves the state."""
         notes = self._saved.notes()
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with (
@@ -139,7 +139,7 @@ class LocalRun:
             self._screen.say(f"[bold]A webhook[/bold]: somebody edits the invoice {edit.number} in Qonto")
             answered = source.deliver(organization.wait)
         if not answered:
-            self._screen.say("  [yellow]was lost on its way; the next hourly run brings what it told of[/yellow]\n")
+            self._screen.say("  [yellow]was lost; the next hourly run archives the edit[/yellow]\n")
             return
         self._screen.say(f"  WebhookFunction acknowledged it after {edit.seconds_until(answered):.1f} s")
         environment = ExecutionEnvironment(stack.functions["RetryFunction"])
@@ -150,7 +150,7 @@ class LocalRun:
             f"  RetryFunction archived JSON and PDF of the new version {edit.seconds_until(archived):.1f} s after the"
             " edit, without an hourly run\n"
         )
-        # It looks once more, when no new PDF can come.
+        # The invoice is retried once more, when its PDF is final.
         queue.drain(patience=organization.patience, interval=5, sleep=organization.wait)
 
     def _show_archive(self) -> None:
@@ -159,13 +159,13 @@ class LocalRun:
             self._screen.say(f"The archive, as it lies in S3: [bold]{_shown(archive)}[/bold], in it the latest:")
             self._screen.show_latest(archive)
         for reason, count in self._saved.pending().items():
-            self._screen.say(f"[yellow]{count} pending: {reason}[/yellow], looked at again by the next runs")
+            self._screen.say(f"[yellow]{count} pending: {reason}[/yellow], retried by the next runs")
         self._screen.say(f"The functions' log: [bold]{_shown(self._log)}[/bold]")
 
 
 @contextmanager
 def _listening(handler: logging.Handler) -> Iterator[None]:
-    """Lets the handler hear what the functions log."""
+    """Passes the functions' log records to the handler."""
     logger = logging.getLogger("qonto_sync")
     logger.addHandler(handler)
     try:

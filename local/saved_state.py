@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SavedObject:
-    """What S3 tells of an object besides its content."""
+    """The headers of an S3 object."""
 
     etag: str
     content_type: str

@@ -1,4 +1,4 @@
-"""What a person sees of a local run: progress while it works, then what came of it."""
+"""The output of a local run: progress bars, then the results."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class Screen:
 
     @contextmanager
     def bar(self, what: str) -> Iterator[Callable[[int, int], None]]:
-        """A progress bar; gives the function that tells it how many are done, of how many."""
+        """A progress bar; yields the function that sets how many are done, of how many."""
         columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self._console, redirect_stdout=False, redirect_stderr=False) as progress:
             task = progress.add_task(what, total=None)
             yield lambda done, total: progress.update(task, completed=done, total=total)
-            # With nothing to do it would stand at "0/?" for ever.
+            # With nothing to do it would stay at "0/?".
             progress.update(task, visible=progress.tasks[task].completed > 0)
 
 

@@ -1,4 +1,4 @@
-"""What WebhookFunction needs of AWS, and no more: moto takes longer for a message than the function for a webhook."""
+"""The AWS calls that WebhookFunction makes, because moto takes longer for a message than the function for a webhook."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class WebhookAws:
         self.url = f"http://127.0.0.1:{self._server.port}"
 
     def start(self) -> None:
-        """Answers from now on, from threads of its own."""
+        """Starts to respond, from separate threads."""
         self._server.start(self._answer)
 
     def bodies(self) -> list[str]:

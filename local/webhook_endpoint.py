@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _ROUTE_KEY: Final = "POST /webhooks/{connection}"
 _ROUTE: Final = re.compile(r"/webhooks/[^/]+")
-"""Whatever takes another way is answered by the gateway itself."""
+"""The gateway itself responds to requests on any other route."""
 _TEXTUAL: Final = ("text/", "application/json", "application/javascript", "application/xml")
 
 
@@ -115,7 +115,7 @@ def event_of(request: Request, now: datetime) -> dict[str, Any]:
 
 
 def response_for(result: Any) -> Response:
-    """The function's answer on the wire; what is none becomes the gateway's own error."""
+    """The function's response as HTTP; an invalid one becomes the gateway's own error."""
     if not isinstance(result, dict) or not isinstance(result.get("statusCode"), int):
         return Response(HTTPStatus.INTERNAL_SERVER_ERROR, b'{"message":"Internal Server Error"}')
     text = str(result.get("body") or "")

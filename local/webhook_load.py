@@ -1,8 +1,8 @@
-"""A burst of webhooks: `make webhook-load`. None may be lost, and Qonto waits for each answer for a second.
+"""A burst of webhooks: `make webhook-load`. None may be lost, and Qonto waits one second for each acknowledgement.
 
 WebhookFunction as template.yaml deploys it, in processes of its own behind the HTTP endpoint of `make local`. Requests
-are sent when it is their time, whether or not others were answered, and timed from then on. Its secret and its queue
-are `webhook_aws`: what is measured is the function and its HTTP calls, not AWS.
+are sent at fixed times, whether or not earlier ones were acknowledged, and timed from then on. Its secret and its
+queue are in `webhook_aws`, so that the function and its HTTP calls are measured, not AWS.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Load:
         self._pool = urllib3.PoolManager(maxsize=_AT_ONCE, retries=False, timeout=10)
 
     def send(self, first: int, count: int, per_second: float) -> list[Answer]:
-        """So many webhooks, each for an invoice of its own, at this pace."""
+        """Webhooks for as many different invoices, at this rate."""
         begun = time.perf_counter()
         with ThreadPoolExecutor(_AT_ONCE) as threads:
             answers = []
@@ -79,7 +79,7 @@ class Load:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Send, count what arrived, and tell the shell whether anything was lost or slow."""
+    """Send the webhooks, count the messages, and return the exit status: 1 if any was lost or slow."""
     options = _options(arguments)
     aws = WebhookAws(json.dumps({"webhook_secrets": [_SECRET]}))
     aws.start()
@@ -127,7 +127,7 @@ def _endpoints(function: DeployedFunction, processes: int) -> Iterator[list[str]
 
 
 def _serve(function: DeployedFunction, pipe: Connection) -> None:
-    # Log and metrics are written as in Lambda, and read by nobody.
+    # Log and metrics are written as in Lambda, and discarded.
     with redirect_stdout(StringIO()), WebhookEndpoint(function, environments=4) as endpoint:
         pipe.send(endpoint.url)
         pipe.recv()

@@ -29,12 +29,12 @@ _PATIENCE: Final = 600
 
 
 class NotArchived(Exception):
-    """The webhook was acknowledged, and nothing came of it."""
+    """The webhook was acknowledged, but its edit was not archived."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What somebody did in Qonto's app."""
+    """An edit in Qonto's app."""
 
     invoice_id: str
     number: str
@@ -47,7 +47,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class WebhookSource:
-    """A simulated organization that tells of its changes."""
+    """A simulated organization that sends webhooks."""
 
     simulator: Simulator
     edits: list[dict[str, Any]] = field(default_factory=list)
@@ -60,7 +60,7 @@ class WebhookSource:
         return {name: getattr(client, name) for name in ("client_id", "client_secret", "refresh_token")}
 
     def edit(self) -> Edit:
-        """Changes what is printed on the newest invoice that has a PDF of Qonto's."""
+        """Edits the newest invoice with a PDF by Qonto, so that the PDF changes."""
         world = self.simulator.world
         documents = (json.loads(world.document(invoice_id)) for invoice_id in reversed(world.invoice_ids()))
         chosen = next(
@@ -77,7 +77,7 @@ class WebhookSource:
         return Edit(chosen["id"], chosen["number"], datetime.fromisoformat(at))
 
     def deliver(self, wait: Callable[[float], object]) -> datetime | None:
-        """Lets Qonto deliver until it is acknowledged, and tells when that was; None if it never was."""
+        """Delivers the webhook until it is acknowledged, and returns when that was; None if it never was."""
         queued = self.simulator.webhooks
         while at := queued.next_at():
             wait(max((at - self.simulator.world.now()).total_seconds(), 0))
@@ -86,7 +86,7 @@ class WebhookSource:
         return None
 
     def archive(self, edit: Edit, stack: Stack, queue: EventSourceMapping, wait: Callable[[float], object]) -> datetime:
-        """Works off the queue until the archive has the edit, and tells when that was.
+        """Empties the queue until the archive has the edit, and returns when that was.
 
         Raises:
             NotArchived: it never was.

@@ -1,1 +1,1 @@
-"""What an operator does to a deployed stack, from a terminal; never deployed itself."""
+"""Commands for operators of a deployed stack. Never deployed."""

@@ -1,4 +1,4 @@
-"""What an operator may type. Each refusal names the argument, what it is, and what would be right."""
+"""Checks of arguments. Each error names the argument, its value, and what is accepted."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def message_of(error: ClientError) -> str:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Makes one line out of whatever AWS or its SDK refuses.
+    """Translates an error of AWS or its SDK into one line.
 
     Raises:
         OperationFailed: It says which action failed, or which setting is missing.
@@ -75,7 +75,7 @@ def _in_one_line(text: str) -> str:
 
 
 def report(operation: Callable[[], Iterable[str]]) -> int:
-    """Prints what an operation tells, or why it could not be done, and gives the shell's exit status."""
+    """Prints an operation's output or its error, and returns the exit status."""
     try:
         with explained():
             lines = list(operation())

@@ -1,4 +1,4 @@
-"""Adds and removes a connection. Both can be repeated: what is as it should be stays untouched."""
+"""Adds and removes a connection. Both are idempotent."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def remove_schedule(session: boto3.Session, stack: Stack, connection: Connection
 def remove_alarm(session: boto3.Session, stack: Stack, connection: ConnectionName) -> bool:
     """Whether there was one."""
     client = session.client("cloudwatch")
-    # Deleting says nothing of what was not there.
+    # Deleting an alarm that does not exist is no error.
     found = client.describe_alarms(AlarmNames=[alarm_name(stack, connection)])["MetricAlarms"]
     if found:
         client.delete_alarms(AlarmNames=[alarm_name(stack, connection)])

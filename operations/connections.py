@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what was asked for, and tell the shell whether it worked."""
+    """Run the command, and return the exit status."""
     options = _parser().parse_args(arguments)
     return report(lambda: options.run(options))
 

@@ -67,7 +67,7 @@ def _names(scheduler: EventBridgeSchedulerClient, group: str) -> Iterable[str]:
 
 
 def _row(scheduler: EventBridgeSchedulerClient, dynamodb: DynamoDBClient, stack: Stack, name: str) -> Row:
-    # The list has neither the expression nor the event.
+    # The list contains neither the expression nor the event.
     schedule = scheduler.get_schedule(GroupName=stack.schedule_group, Name=name)
     connection = _connection(schedule)
     if connection is None:

@@ -1,4 +1,4 @@
-"""What an operator is told."""
+"""The output of the commands."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def removed(stack: Stack, connection: ConnectionName, *, had_schedule: bool, had
     yield f"  checkpoint  checkpoint#{connection} in the table {stack.state_table}"
     yield f"  ledger      invoice#{connection}#… in the same table"
     yield f"  secret      {secret_name(stack, connection)}"
-    yield "A run that is under way ends by itself. Back again, from where it stopped:"
+    yield "A run in progress ends by itself. To add it again, from where it stopped:"
     yield f"  make connection NAME={connection} STACK={stack.name}"
 
 
 def subscribed(
     stack: Stack, connection: ConnectionName, created: Subscription, older: list[Subscription]
 ) -> Iterator[str]:
-    """What tells whom, and how a rotation goes on."""
+    """The new subscription, and how to finish a rotation."""
     yield f"Webhook {created.id} subscribed: {', '.join(created.types)} to {created.callback_url}"
     yield f"Its secret is stored in {secret_name(stack, connection)}, and accepted within ten seconds"
     if older:
@@ -54,7 +54,7 @@ def subscribed(
 
 
 def unsubscribed(stack: Stack, connection: ConnectionName, ended: Subscription, *, forgotten: bool) -> Iterator[str]:
-    """What is over, and what is left to do by hand."""
+    """What ended, and what is left to do by hand."""
     yield f"Webhook {ended.id} unsubscribed: {ended.callback_url}"
     name = secret_name(stack, connection)
     if forgotten:

@@ -24,7 +24,7 @@ _SPREAD: Final = 15
 """Minutes over which connections with the same schedule are spread: they share Lambda's concurrency."""
 
 LONGEST_ALARM: Final = 7 * 24
-"""Hours. CloudWatch evaluates no more."""
+"""Hours; CloudWatch's limit."""
 
 
 def secret_name(stack: Stack, connection: ConnectionName) -> str:
@@ -93,7 +93,7 @@ def alarm_request(stack: Stack, connection: ConnectionName, hours: int) -> PutMe
         "DatapointsToAlarm": hours,
         "Threshold": 1,
         "ComparisonOperator": "LessThanThreshold",
-        # A run that does not come to its end says nothing.
+        # A run that does not end emits no datapoint.
         "TreatMissingData": "breaching",
         "AlarmActions": [stack.alarm_topic_arn],
         "OKActions": [stack.alarm_topic_arn],
@@ -101,13 +101,13 @@ def alarm_request(stack: Stack, connection: ConnectionName, hours: int) -> PutMe
 
 
 def stalled_after_hours(stack: Stack, expression: str) -> int:
-    """Hours without progress that are too many, if nobody says how many: the stack's, or three runs of a slow rate."""
+    """The default number of hours without progress: the stack's, or three runs of a slow rate."""
     three_runs = ceil(3 * (_period(expression) or 0) / 60)
     return min(max(stack.stalled_after_hours, three_runs), LONGEST_ALARM)
 
 
 def latest_start(expression: str) -> int:
-    """Minutes after its time that a run starts at the latest: less than the period, if the expression tells it."""
+    """The flexible window in minutes: less than the period, if the expression gives it."""
     period = _period(expression)
     return _SPREAD if period is None else max(min(_SPREAD, period - 1), 0)
 

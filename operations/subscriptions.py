@@ -29,7 +29,7 @@ _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What Qonto tells of one. Its secret is not among that, but ours says in its description which it is."""
+    """A subscription as Qonto shows it: without its secret. The description of one that we made identifies it."""
 
     id: str
     callback_url: str
@@ -39,13 +39,13 @@ class Subscription:
 
     @property
     def fingerprint(self) -> str | None:
-        """Of its secret, if it was made by `make webhook-subscribe`."""
+        """That of its secret, if `make webhook-subscribe` made it."""
         found = _DESCRIPTION.fullmatch(self.description)
         return found[1] if found else None
 
 
 class QontoSubscriptions:
-    """Those that belong to the connection's OAuth client; Qonto shows no others."""
+    """The subscriptions of the connection's OAuth client; Qonto shows no others."""
 
     def __init__(self, client: AuthenticatedClient) -> None:
         self._client = client
@@ -54,7 +54,7 @@ class QontoSubscriptions:
         """Subscribes to client invoices.
 
         Raises:
-            OperationFailed: Qonto refused it; there is no subscription.
+            OperationFailed: Qonto rejected it; there is no subscription.
         """
         body = {
             "callback_url": callback_url,
@@ -64,17 +64,17 @@ class QontoSubscriptions:
         }
         response = self._call("POST", "", body)
         if response.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
-            raise _refusal(response, secret)
+            raise _http_error(response, secret)
         fields = _object(response)
         return _subscription(fields.get("webhook_subscription") or fields.get("subscription") or fields)
 
     def all(self) -> list[Subscription]:
-        """As many as there are; Qonto's page numbers are not trusted, an empty page is."""
+        """All of them; a short page ends the list, whatever Qonto's page numbers say."""
         found: dict[str, Subscription] = {}
         for page in range(1, _MOST_PAGES + 1):
             response = self._call("GET", f"?page={page}&per_page={_PER_PAGE}")
             if response.status != HTTPStatus.OK:
-                raise _refusal(response)
+                raise _http_error(response)
             fields = _object(response)
             rows = fields.get("subscriptions") or fields.get("webhook_subscriptions") or []
             found |= {subscription.id: subscription for subscription in map(_subscription, rows)}
@@ -83,10 +83,10 @@ class QontoSubscriptions:
         return list(found.values())
 
     def delete(self, subscription_id: str) -> None:
-        """Ends it; one that is gone is no error."""
+        """Ends it; one that does not exist is no error."""
         response = self._call("DELETE", f"/{subscription_id}")
         if response.status not in {HTTPStatus.OK, HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND}:
-            raise _refusal(response)
+            raise _http_error(response)
 
     def _call(self, method: str, rest: str, body: Mapping[str, Any] | None = None) -> urllib3.BaseHTTPResponse:
         if not self._client.uses_oauth:
@@ -113,7 +113,7 @@ def _subscription(fields: Any) -> Subscription:
     )
 
 
-def _refusal(response: urllib3.BaseHTTPResponse, secret: str = "") -> OperationFailed:
+def _http_error(response: urllib3.BaseHTTPResponse, secret: str = "") -> OperationFailed:
     errors = _object(response).get("errors")
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     reason = redacted(" ".join(_shown(first.get(name)) for name in ("code", "detail")))[:_LONGEST_REASON].strip()
@@ -134,5 +134,5 @@ def _object(response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    """Texts of others, on a terminal: without what could steer it."""
+    """The text without control characters, which could affect the terminal."""
     return "".join(c for c in value if c.isprintable()) if isinstance(value, str) else ""

@@ -1,8 +1,8 @@
 """The secrets that sign a connection's webhooks, in its secret in Secrets Manager.
 
-The functions write the same secret when they refresh its token, and Secrets Manager has no conditional write: whoever
-writes back what he read a moment ago may undo a refresh, which locks the connection out for good. Therefore nobody
-writes it without the connection's open lease, which one process has at a time.
+The functions write the same secret when they refresh its token, and Secrets Manager has no conditional write: a process
+that writes back what it read a moment ago may undo a refresh, which locks the connection out. Therefore a process writes
+it only under the connection's lease, which one process holds at a time.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
     from qonto_sync.ports import Clock, RefreshLeases
 
 _TRIES: Final = 60
-"""One a second: a refresh that is under way ends sooner, and one that was interrupted can be finished sooner."""
+"""One a second: a refresh in progress ends sooner, and an interrupted one can be recovered sooner."""
 
 
 def new_secret() -> str:
-    """One that nobody can guess, in Qonto's notation."""
+    """A random signing secret, in Qonto's notation."""
     return f"whsec_{secrets.token_urlsafe(32)}"
 
 
 def fingerprint(secret: str) -> str:
-    """Tells two secrets apart without being one: a few digits of a hash of something unguessable."""
+    """Identifies a secret without revealing it: the first digits of its hash."""
     return hashlib.sha256(secret.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookSecrets:
-    """The list, newest first. Whatever is in it is accepted."""
+    """The list, newest first. Each secret in it is accepted."""
 
     connection: ConnectionName
     name: str
@@ -54,37 +54,37 @@ class WebhookSecrets:
     clock: Clock
 
     def fingerprints(self) -> list[str]:
-        """Those of the secrets that are stored."""
+        """The fingerprints of the stored secrets."""
         return [fingerprint(secret) for secret in _listed(self._read())]
 
     def add(self, secret: str) -> None:
-        """Stores it before all others.
+        """Stores it as the first of the list.
 
         Raises:
             OperationFailed: it is not stored.
         """
-        with self._alone() as fields:
+        with self._under_lease() as fields:
             fields[WEBHOOK_SECRETS] = [secret, *_listed(fields)]
 
     def remove(self, unwanted: str) -> bool:
-        """Forgets the secret with this fingerprint, and tells whether there was one.
+        """Removes the secret with this fingerprint, and returns whether there was one.
 
         Raises:
             OperationFailed: it is still stored.
         """
-        with self._alone() as fields:
+        with self._under_lease() as fields:
             before = _listed(fields)
             fields[WEBHOOK_SECRETS] = [secret for secret in before if fingerprint(secret) != unwanted]
             return len(fields[WEBHOOK_SECRETS]) < len(before)
 
     @contextmanager
-    def _alone(self) -> Iterator[dict[str, Any]]:
-        """All fields of the secret, to be changed; nobody else writes them meanwhile."""
-        lease = self._claimed()
+    def _under_lease(self) -> Iterator[dict[str, Any]]:
+        """All fields of the secret, to be changed; no other process writes them meanwhile."""
+        lease = self._acquire()
         try:
             fields = self._read()
             yield fields
-            # Whoever was suspended since then, lid closed, is not to write what he read long ago.
+            # Fails if this process was suspended, with the laptop's lid closed, and its lease was taken over.
             lease = self.leases.write(self.connection, replace(lease, acquired_at=self.clock.now()))
             self.client.put_secret_value(SecretId=self.name, SecretString=json.dumps(fields))
         except RowChanged as error:
@@ -92,7 +92,7 @@ class WebhookSecrets:
         finally:
             self._release(lease)
 
-    def _claimed(self) -> RefreshLease:
+    def _acquire(self) -> RefreshLease:
         for _ in range(_TRIES):
             found = self.leases.read(self.connection)
             try:
@@ -112,7 +112,7 @@ class WebhookSecrets:
         try:
             self.leases.write(self.connection, replace(lease, is_active=False))
         except (Retriable, RowChanged):
-            # It lapses by itself.
+            # It expires by itself.
             return
 
     def _read(self) -> dict[str, Any]:
@@ -128,6 +128,6 @@ class WebhookSecrets:
 
 
 def _listed(fields: dict[str, Any]) -> list[str]:
-    """The webhook function accepts one that is no list, too."""
+    """The secrets; a single text counts as a list, as in the webhook function."""
     found = fields.get(WEBHOOK_SECRETS) or []
     return [secret for secret in (found if isinstance(found, list) else [found]) if isinstance(secret, str)]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what was asked for, and tell the shell whether it worked."""
+    """Run the command, and return the exit status."""
     options = _parser().parse_args(arguments)
 
     def operation() -> list[str]:
@@ -43,21 +43,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def subscribe(session: boto3.Session, stack: Stack, connection: ConnectionName) -> Iterable[str]:
-    """Has Qonto tell the stack of the connection's invoices, and gives what an operator is told.
+    """Subscribes the stack to the connection's invoices, and yields the output.
 
     Raises:
         OperationFailed, SyncError: there is no new subscription, or the error says that there may be one.
     """
     url = callback_url(stack, connection)
     qonto = open_connection(session, stack, connection)
-    # Whoever may not subscribe is told so before anything is stored.
+    # A missing permission is reported before anything is stored.
     qonto.subscriptions.all()
     secret = new_secret()
     qonto.secrets.add(secret)
     created = _create(qonto, url, secret)
     others = [each for each in qonto.subscriptions.all() if each.callback_url == url and each.id != created.id]
     for twin in [each for each in others if each.fingerprint == fingerprint(secret)]:
-        # The answer to a first request was lost, and the request sent again.
+        # The response to a first request was lost, and the request was repeated.
         qonto.subscriptions.delete(twin.id)
         others.remove(twin)
     return subscribed(stack, connection, created, others)
@@ -84,7 +84,7 @@ def _unsubscribe(options: argparse.Namespace) -> Iterable[str]:
     session, stack, connection = _deployed(options)
     qonto = open_connection(session, stack, connection)
     chosen = _chosen(qonto.subscriptions.all(), options.id)
-    # The secret first: whatever fails after that, the command can be repeated.
+    # The secret first, so that the command can be repeated whatever fails afterwards.
     forgotten = bool(chosen.fingerprint) and qonto.secrets.remove(chosen.fingerprint or "")
     qonto.subscriptions.delete(chosen.id)
     return unsubscribed(stack, connection, chosen, forgotten=forgotten)

@@ -11,7 +11,7 @@ _KEPT = 200_000
 
 @dataclass(frozen=True, slots=True)
 class LoggedRequest:
-    """One request or webhook; no query for the file host, where it is a credential, and no status without a response."""
+    """One request or webhook, without the file host's query, which is a credential; no status without a response."""
 
     origin: OriginName
     method: str
