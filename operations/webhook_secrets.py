@@ -1,8 +1,8 @@
 """The secrets that sign a connection's webhooks, in its secret in Secrets Manager.
 
 The functions write the same secret when they refresh its token, and Secrets Manager has no conditional write: a process
-that writes back what it read a moment ago may undo a refresh, which locks the connection out. Therefore a process writes
-it only under the connection's lease, which one process holds at a time.
+that writes back what it read a moment ago may undo a refresh, which locks the connection out. Therefore a process
+writes it only under the connection's lease, which one process holds at a time.
 """
 
 from __future__ import annotations

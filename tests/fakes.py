@@ -31,7 +31,7 @@ CONNECTION = ConnectionName("default")
 
 
 class ManualClock:
-    """Stands still until it is told, or slept on."""
+    """Stands still until it is advanced or slept on."""
 
     def __init__(self, start: datetime = START) -> None:
         self._now = start
@@ -53,7 +53,7 @@ class ManualClock:
 
 @dataclass
 class CountedDeadline:
-    """Is reached after a number of looks."""
+    """Is reached after a number of checks."""
 
     looks: float = float("inf")
 
@@ -167,7 +167,7 @@ class FakeQonto:
 
 
 class FakeDownload:
-    """A file on its way. Its content is what was asked for, whole and well."""
+    """A file that is being received, complete and correct."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content

@@ -1,4 +1,4 @@
-"""The build, made anew when it is missing or out of date."""
+"""The build, repeated when it is missing or out of date."""
 
 from __future__ import annotations
 

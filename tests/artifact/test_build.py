@@ -24,7 +24,7 @@ ROOT: Final = Path(__file__).parents[2]
 # Half as much again as it has. With the descriptions of all services it would be 33 MB; Lambda's limit is 250.
 LARGEST_BYTES: Final = 22_000_000
 UNCHECKED_HASH: Final = (0b01).to_bytes(4, "little")
-"""A .pyc's flags, as in PEP 552: it carries a hash of its source, which the import does not look at."""
+"""A .pyc's flags, as in PEP 552: it contains a hash of its source, which the import does not check."""
 
 pytestmark = pytest.mark.slow
 
@@ -107,7 +107,7 @@ def test_layer_runs_on_any_processor(build: Build) -> None:
 
 
 def test_every_module_is_compiled(build: Build) -> None:
-    """A module has the bytecode of its source, which is taken as it is, names Lambda's path and is nobody else's."""
+    """A module has the bytecode of its source, unchecked at import, with Lambda's path in it."""
     sources = sorted(build.layer().rglob("*.py"))
     compiled = [Path(importlib.util.cache_from_source(str(path))) for path in sources]
     assert sorted(build.layer().rglob("*.pyc")) == sorted(compiled)

@@ -108,8 +108,8 @@ def test_error_of_a_handler_is_an_error_here(probe: RuntimeEmulator) -> None:
     assert "lambda_handler" in "".join(caught.value.trace)
 
 
-def test_bad_event_is_refused(emulate: Emulate, stack: Stack) -> None:
-    """A person who mistypes a key in the console is told which one."""
+def test_bad_event_is_rejected(emulate: Emulate, stack: Stack) -> None:
+    """The error names the mistyped key."""
     with (
         emulate(stack.functions["SyncFunction"]) as sync,
         pytest.raises(FunctionError, match=r"InvalidEvent: .*'dryrun'"),
@@ -119,7 +119,7 @@ def test_bad_event_is_refused(emulate: Emulate, stack: Stack) -> None:
 
 @pytest.mark.parametrize("name", ["scheduled-rule", "scheduler", "scheduler-input", "manual-empty", "manual-dry-run"])
 def test_every_way_to_start_a_run_works(emulate: Emulate, stack: Stack, name: str) -> None:
-    """The built sync function archives the organization, whoever starts it; a dry run writes nothing."""
+    """The built sync function archives the organization for every kind of event; a dry run writes nothing."""
     event = json.loads((EVENTS / f"{name}.json").read_text())
     with emulate(stack.functions["SyncFunction"]) as sync:
         result = sync.invoke(event)

@@ -25,7 +25,7 @@ SMALLEST_PART = 5 * 1024 * 1024
 
 
 class Bucket:
-    """A real bucket on moto, looked at behind the adapter's back."""
+    """A real bucket on moto, read without the adapter."""
 
     def __init__(self, endpoint_url: str) -> None:
         self.client: Any = session().client("s3", endpoint_url=endpoint_url)
@@ -61,7 +61,7 @@ def put(archive: ArchiveStore, document: bytes, expected: StoredObject | None = 
 
 
 def test_a_new_object(archive: ArchiveStore) -> None:
-    """Written where nothing is; `head` tells what was written."""
+    """Written where no object is; `head` returns what was written."""
     stored = put(archive, b"{}")
     assert (stored.key, stored.size) == (KEY, 2)
     assert archive.head(KEY) == stored
@@ -188,7 +188,7 @@ def test_unreachable_s3_is_retriable(bucket: Bucket) -> None:
 
 
 def test_denied_is_fatal(bucket: Bucket) -> None:
-    """A missing permission is told by resource and operation."""
+    """The error names the resource and the operation."""
     stubber = _denying(bucket.client)
     with stubber, pytest.raises(AccessDenied, match=r"bucket .*: AWS answered AccessDenied to PutObject"):
         put(S3Archive(bucket.client, bucket.name), b"1")

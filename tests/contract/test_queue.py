@@ -70,7 +70,7 @@ def test_a_message_is_ids_and_a_reason(queue: Queue) -> None:
 
 
 def test_a_refresh_is_guarded_by_a_message(queue: Queue) -> None:
-    """The connection, nothing else; and it is told when it could not be sent."""
+    """The message has the connection only; a failure to send it is returned."""
     assert SqsRetryQueue(queue.client, queue.url).schedule_recovery(CONNECTION, 0)
     body = queue.receive()[0]["Body"]
     assert json.loads(body) == {"version": 1, "connection": "default", "reason": "refresh"}
@@ -89,7 +89,7 @@ def test_a_delayed_message_waits(queue: Queue) -> None:
     assert queue.count("Delayed") == 1
 
 
-def test_a_postponed_message_comes_again(queue: Queue) -> None:
+def test_a_delayed_message_is_redelivered(queue: Queue) -> None:
     """After zero seconds: at once."""
     retries = SqsRetryQueue(queue.client, queue.url)
     retries.send([wake(1)])
@@ -100,7 +100,7 @@ def test_a_postponed_message_comes_again(queue: Queue) -> None:
 
 
 def test_what_cannot_be_sent_is_counted(queue: Queue) -> None:
-    """No error: the ledger has it, and a later run wakes it."""
+    """No error: the ledger has the invoice, and a later run requeues it."""
     lost = SqsRetryQueue(queue.client, f"{queue.url}-gone")
     assert lost.send([wake(1), wake(2)]) == 2
     lost.delay("no receipt", 1)

@@ -53,7 +53,7 @@ class Connection:
         self.api = self.invocation()
 
     def invocation(self) -> QontoApi:
-        """What one invocation makes: all of them share the process, and so the cache and the refusals."""
+        """What one invocation builds; all invocations share the cache and the rejected credentials."""
         http = HttpClient(
             http_pool(1, self.clock),
             clock=self.clock,
@@ -143,7 +143,7 @@ def test_the_secret_is_read_once(connection: Connection) -> None:
         ("[" * 100_000, "is not JSON"),
     ],
 )
-def test_a_bad_secret_is_told_by_name_and_shape(connection: Connection, secret: Any, message: str) -> None:
+def test_a_bad_secret_is_reported_by_name_and_format(connection: Connection, secret: Any, message: str) -> None:
     """Never by its content."""
     if secret is not None:
         connection.store(secret)
@@ -153,7 +153,7 @@ def test_a_bad_secret_is_told_by_name_and_shape(connection: Connection, secret: 
     assert "not json" not in f"{error.value!r} {error.value.__cause__!r}"
 
 
-def test_a_refused_key_is_tried_once(connection: Connection) -> None:
+def test_a_rejected_key_is_tried_once(connection: Connection) -> None:
     """Nothing new in the secret: no second request with it."""
     connection.store(connection.api_key(secret_key="revoked"))
     with pytest.raises(CredentialsRejected):
@@ -212,7 +212,7 @@ def test_a_dead_refresh_token_asks_for_consent(connection: Connection) -> None:
     assert "dead-token" not in str(error.value)
 
 
-def test_a_refused_key_is_not_tried_again_for_a_while(connection: Connection) -> None:
+def test_a_rejected_key_is_not_tried_again_for_a_while(connection: Connection) -> None:
     """By no invocation of this process: many answers of 401 throttle everybody behind this address."""
     connection.store(connection.api_key(secret_key="revoked"))
     for _ in range(30):
@@ -223,8 +223,8 @@ def test_a_refused_key_is_not_tried_again_for_a_while(connection: Connection) ->
     assert connection.invocation().page(WINDOW, 1).total_count == 0
 
 
-def test_a_refused_key_is_tried_again_after_a_while(connection: Connection) -> None:
-    """The refusal may have been Qonto's mistake: nothing needs a person then."""
+def test_a_rejected_key_is_tried_again_after_a_while(connection: Connection) -> None:
+    """The 401 may have been Qonto's mistake; then nothing needs a person."""
     connection.store(connection.api_key())
     connection.simulator.faults.install("401", times=1)
     with pytest.raises(CredentialsRejected):
@@ -233,8 +233,8 @@ def test_a_refused_key_is_tried_again_after_a_while(connection: Connection) -> N
     assert connection.invocation().page(WINDOW, 1).total_count == 0
 
 
-def test_a_refused_token_is_renewed_once(connection: Connection) -> None:
-    """A second refusal a moment later is not cured by a third token."""
+def test_a_rejected_token_is_renewed_once(connection: Connection) -> None:
+    """After a second 401 a moment later no third token is requested."""
     connection.store(connection.oauth())
     connection.api.page(WINDOW, 1)
     connection.clock.advance(seconds=REJECTED_FOR.total_seconds() + 1)
@@ -265,7 +265,7 @@ def test_an_interrupted_refresh_is_finished_within_the_grace(connection: Connect
     assert connection.asked("/oauth2/token") == 2, "the lost answer, and the repetition"
 
 
-def test_the_days_that_a_refresh_token_is_left_are_told(connection: Connection) -> None:
+def test_the_days_that_a_refresh_token_is_left_are_reported(connection: Connection) -> None:
     """Once an invocation; ninety days after the last refresh a person must consent again."""
     long_ago = START - timedelta(days=80)
     connection.store(connection.oauth() | {"refreshed_at": to_text(long_ago)})

@@ -25,7 +25,7 @@ from tests.fakes import CONNECTION, InMemorySigningSecrets, ManualClock
 
 
 class Stored:
-    """Secrets on moto, under a prefix of their own, and those who read them."""
+    """Secrets on moto, under a prefix of their own, and their readers."""
 
     def __init__(self, endpoint_url: str) -> None:
         self.client: Any = session().client("secretsmanager", endpoint_url=endpoint_url)
@@ -78,7 +78,7 @@ def test_what_is_no_secret_signs_nothing(stored: Stored, secret: Any, expected: 
 
 
 def test_a_secret_is_kept_for_a_while(stored: Stored) -> None:
-    """A rotated one is found after seconds by who asks for it afresh, by others after minutes."""
+    """A rotated secret is found after seconds with `fresh`, after minutes without."""
     stored.put({"webhook_secrets": ["old"]})
     assert stored.adapter.read(CONNECTION) == ("old",)
     stored.put({"webhook_secrets": ["new"]})
@@ -104,7 +104,7 @@ def test_the_fake_keeps_them_too() -> None:
 
 
 def test_made_up_names_are_not_all_looked_up(stored: Stored) -> None:
-    """A flood of them costs a few requests; who is known is served meanwhile, and others a few seconds later."""
+    """A flood of names costs a few requests; known connections are served meanwhile, others a few seconds later."""
     stored.put({"webhook_secrets": ["mine"]})
     stored.adapter.read(CONNECTION)
     for number in range(READS_PER_FRESH_SECONDS - 1):
@@ -118,7 +118,7 @@ def test_made_up_names_are_not_all_looked_up(stored: Stored) -> None:
 
 
 def test_what_is_known_does_not_grow_without_end(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many names somebody makes up."""
+    """However many names are made up."""
     monkeypatch.setattr("qonto_sync.aws.cached_secrets._MOST_KEPT", 3)
     for number in range(READS_PER_FRESH_SECONDS):
         stored.adapter.read(ConnectionName(f"nobody-{number}"))
@@ -126,7 +126,7 @@ def test_what_is_known_does_not_grow_without_end(stored: Stored, monkeypatch: py
 
 
 def test_out_of_reach_is_not_unknown() -> None:
-    """Qonto delivers again; and the answer comes within its second, whatever AWS does."""
+    """Qonto delivers again; the response comes within a second, whatever AWS does."""
     environment = {"QONTO_SECRET_PREFIX": "qonto/", "RETRY_QUEUE_URL": "http://127.0.0.1:1/retry"}
     config: Any = low_latency_config(WebhookSettings.from_environment(environment).call_timeout)
     assert config.retries == {"mode": "standard", "total_max_attempts": 1}
@@ -137,7 +137,7 @@ def test_out_of_reach_is_not_unknown() -> None:
 
 
 def test_the_sync_keeps_what_is_not_its_own(stored: Stored) -> None:
-    """A refreshed token is written beside the signing secrets, which are no credentials and given to nobody."""
+    """A refreshed token is written beside the signing secrets, which `read` does not return."""
     stored.put({"refresh_token": "a", "webhook_secrets": ["mine"]})
     store = SecretStore(stored.secrets, f"{stored.prefix}{CONNECTION}")
     assert store.read() == {"refresh_token": "a"}

@@ -154,7 +154,7 @@ class HttpSource(Source):
 
 @contextmanager
 def http_source(**simulator: Any) -> Iterator[HttpSource]:
-    """The adapters, and a simulator that behaves as told."""
+    """The adapters, and a simulator with these settings."""
     source = HttpSource(**simulator)
     with source.simulator:
         yield source
@@ -238,7 +238,7 @@ def test_a_file_is_downloaded_as_it_is(source: Source) -> None:
 
 
 def test_an_unchanged_file_is_not_sent(source: Source) -> None:
-    """Until it is made anew under the same id."""
+    """Until it is made again under the same id."""
     (id_,) = source.create(1)
     invoice = source.api.invoice(InvoiceId(id_))
     assert invoice.attachment_id
@@ -311,7 +311,7 @@ def test_an_expired_url_is_replaced_once() -> None:
             assert b"".join(download.parts(1 << 20)) == source.truth(id_)[1]
 
 
-def test_refused_credentials_are_told_with_the_trace_id() -> None:
+def test_rejected_credentials_are_reported_with_the_trace_id() -> None:
     """What to check, and what Qonto's support asks for; never the key."""
     with http_source() as source:
         source.key.authorization = "acme-4217:wrong-key"

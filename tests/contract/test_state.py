@@ -117,7 +117,7 @@ def test_one_row_that_is_there_keeps_the_others_out(ledger: Ledger) -> None:
 
 
 def test_a_row_that_does_not_exist_cannot_be_replaced(ledger: Ledger) -> None:
-    """A version that nobody wrote."""
+    """A version that no writer wrote."""
     with pytest.raises(RowChanged):
         ledger.write(replace(FULL, version=3))
 
@@ -171,7 +171,7 @@ def test_only_one_of_two_runs_commits(checkpoints: Checkpoints) -> None:
 
 
 def test_a_commit_of_our_own_whose_answer_was_lost_is_a_success(checkpoints: Checkpoints) -> None:
-    """The SDK sends it again and meets its own echo."""
+    """The SDK repeats it and finds its own first write."""
     commit = Checkpoint(START, 1, RunId("r"))
     checkpoints.commit(CONNECTION, commit)
     checkpoints.commit(CONNECTION, commit)
@@ -276,7 +276,7 @@ def test_the_first_error_of_a_write_is_told(table: Table) -> None:
         table.ledger().write(FULL)
 
 
-def test_one_intent_at_a_time(table: Table) -> None:
+def test_one_lease_at_a_time(table: Table) -> None:
     """Written over the version that was read; an own write whose answer was lost is a success."""
     leases = DynamoDbRefreshLeases(StateTable(table.client, table.name))
     assert leases.read(CONNECTION) is None

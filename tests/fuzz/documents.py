@@ -1,4 +1,4 @@
-"""JSON as somebody who means harm, or a broken serializer, would write it: a valid document, and what befell it."""
+"""JSON as an attacker or a broken serializer writes it: mutations of a valid document."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class HostileServer:
     count_off_by: int
     told_pages: Any
     mishaps: list[tuple[int, bytes]]
-    """A status and a body for each of the next answers; an empty body means that this one goes well."""
+    """A status and a body for each of the next responses; an empty body means a normal response."""
     invoice: bytes
     attachment: bytes
     asked: list[str] = field(default_factory=list)
@@ -84,7 +84,7 @@ class HostileServer:
 
 
 class HostileQonto(QontoApi):
-    """The real adapter; its files are whole and well."""
+    """The real adapter; its files are complete and correct."""
 
     @contextmanager
     def open(self, _attachment: Attachment, _if_none_match: str | None) -> Iterator[FakeDownload]:

@@ -60,7 +60,7 @@ def answers(call: str) -> st.SearchStrategy[tuple[str, bytes]]:
 def test_an_answer_is_a_value_or_one_of_our_errors(
     answered: tuple[str, bytes], status: int, sent: dict[str, str]
 ) -> None:
-    """And no error tells a presigned query, whatever the server put where."""
+    """And no error contains a presigned query, wherever the server put it."""
     call, body = answered
     told = ""
     try:
@@ -74,7 +74,7 @@ def test_an_answer_is_a_value_or_one_of_our_errors(
 @budget(600)
 @given(rows)
 def test_every_row_of_a_page_is_there_to_the_byte(found: list[bytes]) -> None:
-    """In order, whatever the rows are, and none without a name to file it under."""
+    """In order, whatever the rows are, and each has an id to be stored under."""
     body = b'{"client_invoices": [' + b" ,\n".join(found) + b'], "meta": {"total_count": 1}}'
     invoices = api(answer(200, None, body)).page(WINDOW, 1).invoices
     assert [invoice.document for invoice in invoices] == found
@@ -85,7 +85,7 @@ def test_every_row_of_a_page_is_there_to_the_byte(found: list[bytes]) -> None:
 @budget(800)
 @given(corrupted(mutated(PAGE)))
 def test_a_page_that_can_be_parsed_has_all_its_rows(body: bytes) -> None:
-    """As many as the standard parser finds, if it copes with the page; with a count that can be believed."""
+    """As many as the standard parser finds, if it can parse the page; with a plausible count."""
     try:
         page = json.loads(body.decode("utf-8-sig", "surrogateescape"), strict=False)
         rows_there, count = page["client_invoices"], page["meta"]["total_count"]

@@ -31,7 +31,7 @@ rows = st.builds(
     st.integers(0, 3).flatmap(lambda number: mutated({**INVOICE, "id": f"i{number}"}, most=2)),
     st.sampled_from([0, 0, 1, 60, 86_400]).map(lambda seconds: LONG_AGO + timedelta(seconds=seconds)),
 )
-# Nothing that passes for a page: a whole answer that is a lie from beginning to end is what nobody can see.
+# No body that is a valid page, because a response that is consistently wrong cannot be detected.
 mishaps = st.tuples(
     st.sampled_from([200, 200, 204, 403, 404, 422, 429, 500]),
     st.one_of(st.just(b""), st.just(b""), mutated(ERROR), st.sampled_from([b"<html>", b'{"client_invoices": ['])),
@@ -49,7 +49,7 @@ servers = st.builds(
 
 
 def archived(world: HostileWorld, row: LedgerRow) -> bytes | None:
-    """The JSON that lies where the ledger says."""
+    """The archived JSON under the key in the ledger."""
     return world.archive.content(row.document.key) if row.document else None
 
 
@@ -78,7 +78,7 @@ def is_kept(world: HostileWorld, text: bytes) -> bool:
 @budget(200)
 @given(servers)
 def test_nothing_that_is_listed_is_lost(server: HostileServer) -> None:
-    """Whatever the run, its retries and another run a day later meet."""
+    """Whatever happens to the run, its retries and another run a day later."""
     world = HostileWorld(server)
     world.deadline = CountedDeadline(looks=20_000)
     for _ in range(2):

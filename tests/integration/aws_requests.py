@@ -63,14 +63,14 @@ def _object(action: str) -> Asked:
 
 
 def _finished_object(parameters: Parameters) -> list[Request]:
-    # With If-Match the answer tells what lies there. If-None-Match asks for nothing more.
+    # With If-Match the response reveals the object, so S3 requires GetObject. If-None-Match requires nothing more.
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
     reads = _object("s3:GetObject")(parameters) if "IfMatch" in parameters else []
     return [*_object("s3:PutObject")(parameters), *reads]
 
 
 def _head(parameters: Parameters) -> list[Request]:
-    # Who may not list the bucket is told 403 instead of 404 for an object that is not there.
+    # Without permission to list the bucket, S3 answers 403 instead of 404 for a missing object.
     bucket = f"arn:aws:s3:::{parameters['Bucket']}"
     return [*_object("s3:GetObject")(parameters), Request("s3:ListBucket", bucket)]
 

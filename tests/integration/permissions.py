@@ -26,12 +26,12 @@ _TRACING: Final = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
 
 
 def record(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
-    """A list that grows by every call that a function makes from now on, whatever client it makes it with."""
+    """A list of every call that a function makes from now on, with any client."""
     calls: list[Call] = []
     make_api_call = BaseClient._make_api_call  # type: ignore[attr-defined] # the stubs leave out what is private
 
     def recording(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
-        # Set while a function runs, and nobody else calls AWS then.
+        # Set while a function runs; nothing else calls AWS then.
         function = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
         if function:
             without_body = {name: value for name, value in parameters.items() if name != "Body"}
@@ -43,7 +43,7 @@ def record(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
 
 
 def refused(stack: Stack, calls: Iterable[Call]) -> list[str]:
-    """What AWS would have refused: each call with what its function's role does not allow."""
+    """The calls that AWS would have denied, each with what its function's role does not allow."""
     policies, names = _policies(stack), {function.name: id_ for id_, function in stack.functions.items()}
     return sorted(
         {
@@ -66,7 +66,7 @@ def refused_to_lambda(stack: Stack) -> list[str]:
 
 
 def left_over(stack: Stack, calls: Iterable[Call]) -> list[str]:
-    """What the roles allow and nobody needed: neither these calls, none of them refused, nor Lambda."""
+    """What the roles allow and neither these calls, none of them denied, nor Lambda needed."""
     names = {function.name: id_ for id_, function in stack.functions.items()}
     asked = {id_: set(_of_lambda(stack, id_)) for id_ in stack.functions}
     for call in calls:

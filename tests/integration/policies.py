@@ -22,7 +22,7 @@ class UnknownElement(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What AWS looks for in a policy before it does what it was called for; for some calls more than one."""
+    """A permission that AWS requires for a call; some calls require several."""
 
     action: str
     resource: str
@@ -71,7 +71,7 @@ def is_allowed(policy: Policy, request: Request) -> bool:
 
 
 def unused(policy: Policy, requests: Collection[Request]) -> list[str]:
-    """The permissions without each of which these requests, all of them allowed, would be allowed as well."""
+    """The permissions that none of these requests, all of them allowed, needs."""
     return [lost for lost, rest in _without_each(policy) if all(is_allowed(rest, request) for request in requests)]
 
 

@@ -1,4 +1,4 @@
-"""A source that answers every call badly: bounded work, nothing wrong stored, and later all is well."""
+"""A source with a bad response to every call: bounded work, nothing wrong stored, and a later run completes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 INVOICES = 12
 MOST_ATTEMPTS = 4
-"""Of one request, whatever comes back."""
+"""Attempts of one request, whatever the response."""
 
 BAD_FILES = [FaultKind.HTML, FaultKind.WRONG_LENGTH, FaultKind.RESET, FaultKind.FORBIDDEN]
 BAD_LISTS = [
@@ -39,7 +39,7 @@ def keys(deployment: Deployment) -> set[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", BAD_FILES)
-def test_every_file_comes_badly(deployed: Deployed, kind: FaultKind) -> None:
+def test_every_file_is_bad(deployed: Deployed, kind: FaultKind) -> None:
     """The JSON of each invoice is archived, no file is, each is pending; later, everything is there."""
     faults = Faults()
     deployment = deployed(invoices=INVOICES, faults=faults)
@@ -47,7 +47,7 @@ def test_every_file_comes_badly(deployed: Deployed, kind: FaultKind) -> None:
     result = deployment.sync()
     assert (result["outcome"], result["attachments"]["archived"]) == ("committed", 0)
     assert keys(deployment) == {"invoice.json"}
-    # A refused URL is replaced by a fresh one once, and each is asked for so many times at most.
+    # A rejected URL is replaced by a fresh one once, and each is requested so many times at most.
     assert result["requests"]["files"] <= 2 * MOST_ATTEMPTS * INVOICES
     faults.clear()
     deployment.pass_time(3_600)
@@ -58,7 +58,7 @@ def test_every_file_comes_badly(deployed: Deployed, kind: FaultKind) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", BAD_LISTS)
-def test_every_answer_of_the_list_is_bad(deployed: Deployed, kind: FaultKind) -> None:
+def test_every_response_of_the_list_is_bad(deployed: Deployed, kind: FaultKind) -> None:
     """The run fails after a few requests, nothing is stored, and the checkpoint stays."""
     faults = Faults()
     deployment = deployed(invoices=2, faults=faults)

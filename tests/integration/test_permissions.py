@@ -29,7 +29,7 @@ WEBHOOKS: Final = {"WebhookEnabled": "true"}
 
 
 def change_behind_its_back(deployment: Deployment) -> None:
-    """Replaces each archived document, and edits its invoice: whoever archives that meets another writer's object."""
+    """Replaces each archived document, and edits its invoice, so that the next writer finds another writer's object."""
     s3 = deployment.client("s3")
     for found in s3.list_objects_v2(Bucket=deployment.bucket)["Contents"]:
         if found["Key"].endswith(".json"):
@@ -45,7 +45,7 @@ def test_lambda_may_do_its_part(deployed: Deployed) -> None:
 
 @pytest.mark.slow
 def test_no_permission_is_left_over(deployed: Deployed, aws_calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without any one of them something that the functions do in a few bad hours, or Lambda for them, is refused."""
+    """Without any one of them a call of the functions in a few bad hours, or of Lambda for them, is denied."""
     # Small files go part by part; S3, and moto, take small parts only at the end.
     monkeypatch.setattr(s3_archive, "PART_BYTES", 100)
     monkeypatch.setattr(moto_s3, "S3_UPLOAD_PART_MIN_SIZE", 1)

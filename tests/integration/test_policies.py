@@ -14,7 +14,7 @@ CONDITION = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["invoice#*", "
 
 
 def statement(action: Any, resource: Any, **others: Any) -> dict[str, Any]:
-    """One that allows, unless it is told otherwise."""
+    """A statement that allows, unless given otherwise."""
     return {"Sid": "Some", "Effect": "Allow", "Action": action, "Resource": resource, **others}
 
 
@@ -46,7 +46,7 @@ def test_wildcards(action: Any, resource: Any, *, expected: bool) -> None:
 
 
 def test_nothing_is_allowed_by_itself() -> None:
-    """What no statement is about is refused."""
+    """A request that no statement covers is denied."""
     assert not allows(Request("s3:GetObject", BUCKET))
 
 
@@ -69,7 +69,7 @@ def test_deny_wins() -> None:
     ],
 )
 def test_each_leading_key_has_to_fit(keys: set[str], *, expected: bool) -> None:
-    """One that fits no pattern is enough to be refused."""
+    """One permission that matches no pattern is enough for a denial."""
     request = Request("dynamodb:GetItem", TABLE, frozenset(keys))
     assert allows(request, statement("dynamodb:GetItem", TABLE, Condition=CONDITION)) is expected
 

@@ -30,7 +30,7 @@ def pending(deployment: Deployment) -> list[str]:
 
 
 def dead_letters(deployment: Deployment) -> int:
-    """How many messages are in the dead-letter queue."""
+    """How many messages the dead-letter queue has."""
     url = deployment.stack.queues["RetryDeadLetterQueue"].url
     name = "ApproximateNumberOfMessages"
     return int(deployment.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"][name])
@@ -51,7 +51,7 @@ def test_failures_are_retried_until_they_succeed(deployed: Deployed) -> None:
 
 
 def test_a_long_outage_ends_by_itself(deployed: Deployed) -> None:
-    """Longer than SQS tries: the messages are in the dead-letter queue, and the hourly run wakes the ledger's rows."""
+    """Longer than SQS retries: the messages are dead letters, and the hourly run requeues the rows."""
     deployment = deployed(invoices=4)
     deployment.simulator.faults.install("403", "/production", times=10_000)
     deployment.sync()
@@ -78,7 +78,7 @@ def test_a_pdf_that_comes_late_is_archived_when_it_is_there(deployed: Deployed) 
 
 
 def test_a_malformed_message_harms_nobody(deployed: Deployed) -> None:
-    """It ends in the dead-letter queue; its neighbours are handled."""
+    """It moves to the dead-letter queue; the other messages are processed."""
     deployment = deployed(invoices=3)
     deployment.simulator.faults.install("503", "/production", times=10_000)
     deployment.sync()
@@ -113,8 +113,8 @@ def test_the_answer_names_the_failed_messages_only(deployed: Deployed) -> None:
     assert retry.invoke({"Records": records}) == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
 
 
-def test_an_interrupted_refresh_is_finished(deployed: Deployed) -> None:
-    """A function died after it had used the refresh token: the message finds its intent open, and renews the secret."""
+def test_an_interrupted_refresh_is_recovered(deployed: Deployed) -> None:
+    """A function crashed after it used the refresh token: the message finds its lease active, and renews the secret."""
     deployment = deployed(invoices=1)
     client = deployment.simulator.oauth_client
     fields = {name: getattr(client, name) for name in ("client_id", "client_secret", "refresh_token")}

@@ -1,4 +1,4 @@
-"""What must stay secret is looked for wherever somebody could read it, while everything goes wrong."""
+"""Secrets are searched for in everything that can be read, through all kinds of faults."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Readable:
         self.texts.append(printed.getvalue())
 
     def look_at(self, deployment: Deployment) -> None:
-        """All messages, all items, and all that S3 tells of the objects but their content."""
+        """All messages, all items, and all headers of the S3 objects."""
         s3, dynamodb, sqs = (deployment.client(name) for name in ("s3", "dynamodb", "sqs"))
         self.texts.append(repr(dynamodb.scan(TableName=deployment.stack.resources["StateTable"])["Items"]))
         for name in ("RetryQueue", "RetryDeadLetterQueue"):
@@ -81,7 +81,7 @@ def log_lines() -> Iterator[io.StringIO]:
 def test_nothing_secret_can_be_read_anywhere(
     deployed: Deployed, log_lines: io.StringIO, caplog: pytest.LogCaptureFixture, *, with_oauth: bool
 ) -> None:
-    """Through every kind of fault: no credential, no token, no signature, nobody's data."""
+    """Through every kind of fault: no credential, token, signature or personal data."""
     faults = Faults(seed=11, kinds=set(FaultKind) - FATAL)
     deployment = deployed(invoices=30, activity=12, plain_files=True, faults=faults)
     secrets = deployment.client("secretsmanager")

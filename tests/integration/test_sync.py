@@ -115,7 +115,7 @@ def test_every_event_runs_the_sync(deployed: Deployed, file: str) -> None:
 
 
 def test_a_dry_run_writes_nothing(deployed: Deployed) -> None:
-    """It tells what a run would do."""
+    """It reports what a run would do."""
     deployment = deployed(invoices=5)
     result = deployment.sync(json.loads((EVENTS / "manual-dry-run.json").read_text()))
     assert (result["outcome"], result["invoices"]["archived"]) == ("dry_run", 5)
@@ -157,7 +157,7 @@ def test_a_wrong_event_is_a_clear_error(deployed: Deployed) -> None:
     )
 
 
-def test_wrong_settings_are_all_told_at_once(deployed: Deployed) -> None:
+def test_wrong_settings_are_all_reported_at_once(deployed: Deployed) -> None:
     """A template with a mistake in it, or a variable changed by hand."""
     deployment = deployed()
     function = deployment.stack.functions["SyncFunction"]
@@ -170,7 +170,7 @@ def test_wrong_settings_are_all_told_at_once(deployed: Deployed) -> None:
 
 
 def test_a_missing_secret_says_how_to_create_it(deployed: Deployed) -> None:
-    """The first thing a new user meets."""
+    """The first error that a new user gets."""
     deployment = deployed()
     error = failing(deployment, {"connection": "acme"})
     assert error.error_type == "InvalidSecret"
@@ -187,7 +187,7 @@ def test_a_malformed_secret_says_its_shape(deployed: Deployed) -> None:
     assert "hush" not in error.error_message
 
 
-def test_refused_credentials_stop_at_once(deployed: Deployed) -> None:
+def test_rejected_credentials_stop_at_once(deployed: Deployed) -> None:
     """One request, one clear error, with Qonto's trace id."""
     deployment = deployed(invoices=5, secret={"login": "acme-4217", "secret_key": "revoked"})
     error = failing(deployment)
@@ -197,7 +197,7 @@ def test_refused_credentials_stop_at_once(deployed: Deployed) -> None:
     assert deployment.asked("/v2") == 1
 
 
-def test_a_missing_scope_is_told(deployed: Deployed) -> None:
+def test_a_missing_scope_is_reported(deployed: Deployed) -> None:
     """Both scopes are named; the run stops, for every invoice would fail."""
     deployment = deployed(invoices=5)
     deployment.simulator.faults.install("403_scope", "/v2/attachments", times=99)
@@ -206,7 +206,7 @@ def test_a_missing_scope_is_told(deployed: Deployed) -> None:
     assert "client_invoices.read and attachment.read" in error.error_message
 
 
-def test_an_initial_time_in_the_future_is_told(deployed: Deployed) -> None:
+def test_an_initial_time_in_the_future_is_reported(deployed: Deployed) -> None:
     """It names the setting, its value and the time."""
     error = failing(deployed(parameters={"InitialSyncFrom": "2099-01-01T00:00:00Z"}))
     assert error.error_type == "InvalidSettings"
@@ -215,14 +215,14 @@ def test_an_initial_time_in_the_future_is_told(deployed: Deployed) -> None:
     )
 
 
-def test_an_unreachable_api_is_told_in_bounded_time(deployed: Deployed) -> None:
+def test_an_unreachable_api_is_reported_in_bounded_time(deployed: Deployed) -> None:
     """A few attempts, then an error that names the host; the next hour tries again."""
     error = failing(deployed(parameters={"QontoApiUrl": "http://127.0.0.1:9"}))
     assert error.error_type == "Retriable"
     assert error.error_message.startswith("no answer from 127.0.0.1 after 4 attempts")
 
 
-def test_a_wrong_clock_is_told(deployed: Deployed) -> None:
+def test_a_wrong_clock_is_reported(deployed: Deployed) -> None:
     """Qonto's Date header is the witness."""
     deployment = deployed(invoices=3)
     deployment.simulator.world._clock = lambda: deployment.world.started_at.replace(year=2027)

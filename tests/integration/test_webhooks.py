@@ -1,4 +1,4 @@
-"""WebhookFunction, its queue and RetryFunction: bursts, disorder and lies."""
+"""WebhookFunction, its queue and RetryFunction: bursts, disorder and forgeries."""
 
 from __future__ import annotations
 
@@ -145,8 +145,8 @@ def test_a_burst_in_disorder_is_archived_once(deployment: Deployment) -> None:
     assert deployment.compare().different == ()
 
 
-def test_a_burst_of_lies_changes_nothing(deployment: Deployment) -> None:
-    """Whatever is not Qonto's, or is not fresh, or names nobody: no message, no request to Qonto, no version."""
+def test_a_burst_of_forgeries_changes_nothing(deployment: Deployment) -> None:
+    """Forged, stale and empty webhooks cause no message, no request to Qonto and no object version."""
     sender, ids = Sender(deployment), deployment.world.invoice_ids()
     before = (deployment.versions(), len(deployment.simulator.requests))
     assert {sender.send(id_, "whsec_guessed") for id_ in ids} == {401}
@@ -159,7 +159,7 @@ def test_a_burst_of_lies_changes_nothing(deployment: Deployment) -> None:
     assert (deployment.versions(), len(deployment.simulator.requests)) == before
 
 
-def test_a_webhook_for_nobody_is_done_after_one_look(deployment: Deployment) -> None:
+def test_a_webhook_for_an_unknown_invoice_is_done_after_one_request(deployment: Deployment) -> None:
     """Signed, but Qonto does not know the invoice (any more): nothing comes of it, and nothing is left of it."""
     before = deployment.versions()
     assert Sender(deployment).send("00000000-0000-4000-8000-000000000000") == 202
@@ -170,6 +170,6 @@ def test_a_webhook_for_nobody_is_done_after_one_look(deployment: Deployment) -> 
 
 @pytest.mark.slow
 def test_the_load_test_counts_what_arrives(capsys: pytest.CaptureFixture[str]) -> None:
-    """A second of it; how fast it was is for `make webhook-load` to tell."""
+    """A second of it; `make webhook-load` measures the speed."""
     webhook_load.main(["--per-second=20", "--seconds=1", "--processes=1"])
     assert "acknowledged 20; messages in the queue 20, for 20 invoices" in capsys.readouterr().out

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Crashed(BaseException):
-    """The process is no more. No error of the product's: nothing in it may catch this and go on."""
+    """The process has crashed. No error of the product's: nothing in it may catch this and go on."""
 
 
 class Scheduler:

@@ -142,7 +142,7 @@ def test_every_alarm_watches_a_metric_that_is_emitted(alarms: dict[str, Any], em
 
 
 def test_dashboard_draws_all_that_is_emitted(widgets: list[dict[str, Any]], emitted: set[Metric]) -> None:
-    """And nothing that is not. A metric that nobody draws would be paid for in vain."""
+    """And no other. A metric that is not shown would cost money for nothing."""
     assert set(shown(widgets)) == emitted | OF_AWS
 
 
@@ -176,7 +176,7 @@ def test_every_alarm_sends_its_reader_to_the_runbook(alarms: dict[str, Any], roo
 
 
 def test_runbook_answers_the_four_questions(root: Path) -> None:
-    """Of each alarm: what it means, how to look, what to do, and how to know that it is over."""
+    """For each alarm: what it means, where to look, what to do, and when it is over."""
     part = (root / "docs/runbook.md").read_text().partition("\n## Alarms\n")[2].partition("\n## ")[0]
     for section in part.split("\n### ")[1:]:
         found = re.findall(r"^- \*\*(.+?)\*\*", section, re.MULTILINE)
@@ -230,7 +230,7 @@ def test_both_dead_letter_queues_have_an_alarm(alarms: dict[str, Any]) -> None:
 
 
 def test_topic_takes_alarms_of_this_account_only(resources: dict[str, Any]) -> None:
-    """CloudWatch may publish for nobody else, and mail goes only where somebody said."""
+    """CloudWatch may publish for this account only, and mail goes only to the given address."""
     alarms, tls = resources["AlarmTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
     assert alarms["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
@@ -239,7 +239,7 @@ def test_topic_takes_alarms_of_this_account_only(resources: dict[str, Any]) -> N
 
 
 def test_runbook_knows_every_event_that_is_logged(root: Path) -> None:
-    """One name per fact, each explained, and none that is logged no more."""
+    """One name per fact, each explained, and no name that is not logged."""
     part = (root / "docs/runbook.md").read_text().partition("\n## Log events\n")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)) == logged(root)
 

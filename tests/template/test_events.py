@@ -97,7 +97,7 @@ def test_malformed_event_has_one_good_message(root: Path) -> None:
 
 
 def test_messages_say_what_they_are_named_after(root: Path) -> None:
-    """One invoice to archive now, whatever the ledger says of it; one interrupted refresh to finish."""
+    """One invoice to archive now, whatever the ledger says; one interrupted refresh to recover."""
     (one,) = event(root, "retry-one")["Records"]
     (refresh,) = event(root, "retry-refresh")["Records"]
     message = parse_message(one["body"])

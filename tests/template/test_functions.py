@@ -122,7 +122,7 @@ def test_retry_function_works_off_the_retry_queue(resources: dict[str, Any]) -> 
 
 
 def test_retry_function_may_send_to_its_own_queue(resources: dict[str, Any]) -> None:
-    """Lambda's loop detection does not stop an invoice that is looked at again and again."""
+    """Lambda's loop detection does not stop an invoice that is retried again and again."""
     assert resources["RetryFunction"]["Properties"]["RecursiveLoop"] == "Allow"
 
 
@@ -148,7 +148,7 @@ def test_code_folders_are_what_sam_build_expects(root: Path, source: dict[str, A
 
 
 def test_template_has_no_yaml_aliases(root: Path) -> None:
-    """CloudFormation refuses them, and linters do not say so."""
+    """CloudFormation rejects them, and linters do not report them."""
     lines = (root / "template.yaml").read_text().splitlines()
     values = [line.partition(": ")[2] or line.strip().removeprefix("- ") for line in lines]
     assert not [value for value in values if value.startswith(("&", "*", "<<"))]

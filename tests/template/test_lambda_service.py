@@ -94,7 +94,7 @@ def test_event_and_result_pass_through_json(function: DeployedFunction) -> None:
 
 
 def test_result_that_is_no_json_is_an_error(function: DeployedFunction) -> None:
-    """Like Lambda, the caller is told that the response could not be marshalled."""
+    """As in Lambda, the error says that the response could not be marshalled."""
     with pytest.raises(FunctionError, match=r"Runtime\.MarshalError: Unable to marshal response"):
         ExecutionEnvironment(function).invoke({"return": "set"})
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def test_every_parameter_is_described_and_checked(source: dict[str, Any]) -> None:
-    """The console shows a sentence for each parameter, and refuses a value that cannot work."""
+    """The console shows a sentence for each parameter, and rejects a value that cannot work."""
     for name, parameter in source["Parameters"].items():
         assert parameter["Description"], name
         assert parameter.keys() & {"AllowedPattern", "AllowedValues", "MinValue"}, name
@@ -60,7 +60,7 @@ def test_defaults_are_those_of_qonto_in_production(source: dict[str, Any]) -> No
 
 
 def test_defaults_pass_their_own_check(source: dict[str, Any]) -> None:
-    """No default is refused by its parameter's pattern or list."""
+    """Every default matches its parameter's pattern or list."""
     for name, parameter in source["Parameters"].items():
         if "AllowedPattern" in parameter:
             assert re.search(parameter["AllowedPattern"], parameter["Default"]), name
@@ -87,7 +87,7 @@ def test_defaults_pass_their_own_check(source: dict[str, Any]) -> None:
         ("RunbookUrl", "https://wiki.example/runbook#top"),
     ],
 )
-def test_values_that_cannot_work_are_refused(source: dict[str, Any], name: str, value: str) -> None:
+def test_values_that_cannot_work_are_rejected(source: dict[str, Any], name: str, value: str) -> None:
     """A mistake stops the deployment instead of the first run."""
     assert not re.search(source["Parameters"][name]["AllowedPattern"], value)
 

@@ -1,4 +1,4 @@
-"""Storage: what outlives the stack, who sees it, and how long messages last."""
+"""Storage: what outlives the stack, who can read it, and how long messages are kept."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_archive_is_private(resources: dict[str, Any]) -> None:
 
 
 def test_archive_speaks_tls_only(resources: dict[str, Any]) -> None:
-    """A request without TLS is denied, whoever sends it."""
+    """A request without TLS is denied for every principal."""
     policy = resources["ArchiveBucketPolicy"]["Properties"]
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert policy["Bucket"] == {"Ref": "ArchiveBucket"}
@@ -90,7 +90,7 @@ def test_archive_keeps_every_version_and_no_rubbish(resources: dict[str, Any]) -
 
 
 def test_importers_need_nothing_of_ours(resources: dict[str, Any]) -> None:
-    """S3 tells EventBridge of every new object."""
+    """S3 sends EventBridge an event for every new object."""
     notifications = resources["ArchiveBucket"]["Properties"]["NotificationConfiguration"]
     assert notifications == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
 
@@ -119,7 +119,7 @@ def test_message_stays_hidden_while_it_is_worked_on(resources: dict[str, Any]) -
 
 
 def test_message_has_several_attempts_before_it_is_set_aside(resources: dict[str, Any]) -> None:
-    """A message that Lambda could not hand out a few times is not yet a dead letter."""
+    """A message that Lambda could not process a few times is not yet a dead letter."""
     redrive = resources["RetryQueue"]["Properties"]["RedrivePolicy"]
     assert redrive["maxReceiveCount"] >= 5
     assert redrive["deadLetterTargetArn"] == arn("RetryDeadLetterQueue")

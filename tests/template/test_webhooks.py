@@ -1,4 +1,4 @@
-"""The public endpoint: it is there only if somebody asked for it, and lets in only what may be a webhook."""
+"""The public endpoint: it exists only if enabled, and accepts only what may be a webhook."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_parameter_deploys_it() -> None:
 
 
 def test_one_route_leads_to_the_function(resources: dict[str, Any]) -> None:
-    """What is no POST to a webhook's path, the API refuses without starting anything."""
+    """The API rejects everything but a POST to a webhook's path, without starting a function."""
     paths = resources["WebhookApi"]["Properties"]["Body"]["paths"]
     assert set(paths) == {"/webhooks/{connection}"}
     methods = if_enabled(paths["/webhooks/{connection}"])
@@ -79,7 +79,7 @@ def test_a_flood_ends_at_the_api(resources: dict[str, Any]) -> None:
 
 
 def test_an_alarm_rings_when_webhooks_are_not_taken_in(resources: dict[str, Any]) -> None:
-    """On errors of ours that last; what a stranger is refused rings nothing."""
+    """It rings for our own lasting errors, not for rejected requests of strangers."""
     alarm = resources["WebhooksAlarm"]["Properties"]
     assert (alarm["MetricName"], alarm["Dimensions"]) == ("5xx", [{"Name": "ApiId", "Value": {"Ref": "WebhookApi"}}])
     assert alarm["Period"] * alarm["EvaluationPeriods"] == 900

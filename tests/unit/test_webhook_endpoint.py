@@ -94,7 +94,7 @@ def test_no_byte_changes(url: str, body: bytes, content_type: str, is_base64: bo
 
 @pytest.mark.parametrize("body", [b"raise", b"nothing"])
 def test_a_failure_is_a_500_without_a_reason(url: str, body: bytes) -> None:
-    """As the gateway tells it."""
+    """As the gateway reports it."""
     answer = send(url, body)
     assert (answer.status, answer.data) == (500, b'{"message":"Internal Server Error"}')
 

@@ -41,7 +41,7 @@ def test_an_invoice_needs_an_id(bad: dict[str, Any]) -> None:
 
 
 def test_an_entry_without_an_id_gets_one_of_its_own_bytes() -> None:
-    """Equal bytes are the same entry, whenever they are listed; nobody else's id is one of these."""
+    """Equal bytes are the same entry, whenever they are listed; no id of Qonto's equals one of these."""
     one, again, other = (
         Invoice.unidentified(document, NOW + timedelta(hours=hour)) for hour, document in enumerate([b"7", b"7", b"8"])
     )
@@ -140,5 +140,5 @@ def test_a_deleted_row_holds_nothing() -> None:
 
 
 def test_an_attachment_never_shows_its_url() -> None:
-    """The URL is a credential, and whatever is printed ends up in a log."""
+    """The URL is a credential, and what is printed may reach a log."""
     assert "secret" not in repr(Attachment(AttachmentId("a"), "https://files/x?secret", "n.pdf", 1))

@@ -25,12 +25,12 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def folder(**fields: Any) -> str:
-    """Where an invoice with these fields lies."""
+    """The folder of an invoice with these fields."""
     return invoice_folder(ConnectionName("acme"), Invoice.of({"id": "1f-2", **fields}, b"", NOW))
 
 
 def test_an_invoice_lies_under_its_month_of_creation() -> None:
-    """In UTC, whatever the offset it is written with."""
+    """In UTC, whatever its offset."""
     assert folder(created_at="2026-01-01T00:30:00+01:00") == "acme/client_invoices/2025/12/1f-2"
     assert folder(created_at="0001-01-01T00:00:00Z") == "acme/client_invoices/0001/01/1f-2"
 

@@ -1,4 +1,4 @@
-"""When an invoice is looked at again."""
+"""When an invoice is retried."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def row_of(archived: Invoice, pending: Pending | None = None) -> LedgerRow:
 
 
 def settling(due_at: Any) -> Pending:
-    """A look that is due then."""
+    """A pending state that is due then."""
     return Pending(PendingReason.SETTLING, START, due_at, 1, "")
 
 
@@ -38,22 +38,22 @@ def test_a_told_change_of_long_ago_is_settled() -> None:
 
 
 @pytest.mark.parametrize("listed_until", [None, LISTED_UNTIL])
-def test_an_untold_change_may_be_a_fresh_one(listed_until: Any) -> None:
+def test_an_unknown_time_of_change_may_be_recent(listed_until: Any) -> None:
     """Without an `updated_at` only the window's end, or the moment it was asked for, says how old it is at least."""
     pending = retry_schedule.after_archiving(invoice(listed_until=listed_until), None, START)
     assert pending
     assert (pending.reason, pending.due_at) == (PendingReason.SETTLING, START + retry_schedule.SETTLING_TIME)
 
 
-def test_an_untold_change_in_an_old_window_is_settled() -> None:
-    """A first import of silent invoices does not look at each of them twice."""
+def test_an_unknown_time_of_change_in_an_old_window_is_final() -> None:
+    """A first import of invoices without `updated_at` does not request each file twice."""
     assert (
         retry_schedule.after_archiving(invoice(listed_until=START - retry_schedule.SETTLING_TIME), None, START) is None
     )
 
 
-def test_an_untold_change_is_looked_at_once_more_only() -> None:
-    """By id, and unchanged, when the look is due: settled. Before that, the look stays where it is."""
+def test_an_unknown_time_of_change_is_retried_once_only() -> None:
+    """Fetched by id and unchanged when it is due: complete. Before that, the due time stays."""
     again = invoice()
     for due_at, expected in ((START, None), (START + timedelta(seconds=1), START + timedelta(seconds=1))):
         pending = retry_schedule.after_archiving(again, row_of(again, settling(due_at)), START)
@@ -61,7 +61,7 @@ def test_an_untold_change_is_looked_at_once_more_only() -> None:
 
 
 def test_what_tells_its_changes_is_known_by_its_content() -> None:
-    """The same invoice again, however old the last look: nothing new."""
+    """The same invoice again, however long ago it was fetched: unchanged."""
     told = invoice(updated_at=LONG_AGO, listed_until=LISTED_UNTIL)
     assert retry_schedule.is_unchanged(told, row_of(told))
     assert not retry_schedule.is_unchanged(invoice(updated_at=LONG_AGO, status="paid"), row_of(told))
@@ -82,8 +82,8 @@ def test_what_does_not_tell_its_changes_is_known_by_the_last_look(fetched_at: An
     assert retry_schedule.is_unchanged(invoice(listed_until=LISTED_UNTIL), row_of(before)) is known
 
 
-def test_a_look_at_an_untold_change_is_put_off_by_a_newer_one() -> None:
-    """It is listed again: the look that was planned for the earlier change may come too early for this one."""
+def test_a_newer_unknown_change_moves_the_retry() -> None:
+    """It is listed again: the retry for the earlier change may be too early for this one."""
     listed = invoice(listed_until=LISTED_UNTIL)
     early = settling(START + timedelta(seconds=1))
     pending = retry_schedule.after_archiving(listed, row_of(listed, early), START)

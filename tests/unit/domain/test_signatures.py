@@ -1,4 +1,4 @@
-"""Qonto's signature: the published example, and whatever is not it."""
+"""Qonto's signature: the published example, and everything that differs from it."""
 
 from __future__ import annotations
 

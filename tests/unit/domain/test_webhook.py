@@ -31,7 +31,7 @@ ANYTHING: Final = st.recursive(
 
 
 def refusal(event: Any, most: int = 1000) -> RejectionReason:
-    """Why the request in this event is refused."""
+    """Why the request in this event is rejected."""
     request = WebhookRequest.of(event)
     with pytest.raises(WebhookRejected) as error:
         request.connection()
@@ -78,7 +78,7 @@ def test_a_header_may_be_written_in_any_case() -> None:
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "post", "", None, 7])
 def test_only_a_post_is_taken(method: Any) -> None:
-    """And who asks otherwise is told."""
+    """The response to another method names it."""
     assert refusal(changed(requestContext={"http": {"method": method}})) is RejectionReason.METHOD
     answer = response_for(WebhookResult(WebhookOutcome.REJECTED, rejection=RejectionReason.METHOD))
     assert (answer["statusCode"], answer["headers"]) == (405, {"allow": "POST"})
@@ -122,7 +122,7 @@ def test_a_body_that_is_badly_encoded_is_none(body: str) -> None:
 @budget(200)
 @given(ANYTHING)
 def test_no_event_does_any_harm(event: Any) -> None:
-    """Whatever it is, it is a request that is refused."""
+    """Any event becomes a request that is rejected."""
     assert refusal(event) is RejectionReason.METHOD
 
 
@@ -139,7 +139,7 @@ def test_no_part_of_an_event_does_any_harm(fields: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("topic", ["v1/client-invoices", "v1/client-invoices.updated", "v1/client-invoices/created"])
 def test_an_invoice_is_named_by_its_id(topic: str) -> None:
-    """The event's own id is not it, and nothing else is believed."""
+    """The event's own id is not used, nor any other field."""
     for data in (
         {"id": "i1", "status": "paid"},
         {"client_invoice": {"id": "i1"}},
@@ -161,15 +161,15 @@ def test_what_is_about_something_else_is_no_error(topic: Any) -> None:
 @pytest.mark.parametrize(
     "data", [None, [], "i1", {}, {"id": None}, {"id": ""}, {"id": 7}, {"id": "x" * (LONGEST_ID + 1)}]
 )
-def test_an_invoice_without_an_id_is_refused(data: Any) -> None:
-    """Nothing can be looked at."""
+def test_an_invoice_without_an_id_is_rejected(data: Any) -> None:
+    """There is no invoice to retry."""
     with pytest.raises(WebhookRejected) as error:
         changed_invoice(json.dumps({"id": "event", "type": "v1/client-invoices", "data": data}).encode())
     assert error.value.reason is RejectionReason.NO_INVOICE
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"7", b"{", b"\xff", b"[" * 100_000, b"1" * 5000])
-def test_a_body_that_is_no_object_is_refused(body: bytes) -> None:
+def test_a_body_that_is_no_object_is_rejected(body: bytes) -> None:
     """However deep, long or binary it is."""
     with pytest.raises(WebhookRejected) as error:
         changed_invoice(body)
@@ -182,7 +182,7 @@ def test_a_body_that_is_no_object_is_refused(body: bytes) -> None:
     | ANYTHING.map(lambda value: json.dumps({"type": "v1/client-invoices", "data": value}).encode())
 )
 def test_no_body_does_any_harm(body: bytes) -> None:
-    """It names an invoice, is about something else, or is refused."""
+    """It names an invoice, is about something else, or is rejected."""
     try:
         found = changed_invoice(body)
     except WebhookRejected:

@@ -36,7 +36,7 @@ def test_first_run_starts_at_the_initial_time() -> None:
 
 
 def test_later_runs_overlap_the_last_one() -> None:
-    """A checkpoint moves the start to before it, so that what was committed late is met."""
+    """The window starts before the checkpoint, so that late commits are read."""
     checkpoint = Checkpoint(START - HOUR, 3, RunId("r"))
     window = window_to_cover(checkpoint, START, START, overlap=OVERLAP, lag=LAG)
     assert window == Window(START - HOUR - OVERLAP, START - LAG)

@@ -38,7 +38,7 @@ PARAMETERS: Final = read(TEMPLATE)["Parameters"]
 
 @dataclass
 class Operator:
-    """Types commands, and looks at what came of them."""
+    """Runs commands, and inspects the result."""
 
     capsys: pytest.CaptureFixture[str]
     session: boto3.Session = field(default_factory=boto3.Session)

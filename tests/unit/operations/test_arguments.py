@@ -59,7 +59,7 @@ def test_refuses_a_schedule_that_does_not_recur(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["0", "169", "-1", "1.5", "6h", "²", "0006", "9" * 5000])
 def test_refuses_hours_that_no_alarm_waits(text: str) -> None:
-    """CloudWatch looks back a week, by the hour."""
+    """CloudWatch evaluates up to a week, by the hour."""
     with pytest.raises(WrongArgument, match=r"^STALLED_AFTER is .* must be 1 to 168, in hours$"):
         stalled_after(text)
 

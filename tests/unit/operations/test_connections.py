@@ -31,7 +31,7 @@ def test_adds_a_connection(operator: Operator) -> None:
 
 
 def test_adding_twice_changes_nothing(operator: Operator) -> None:
-    """Not even the schedule's date of change: an update could begin its rate anew."""
+    """Not even the schedule's date of change: an update could restart its rate."""
     operator.run("add", "acme")
     before = operator.everything()
     status, said, _ = operator.run("add", "acme")
@@ -72,7 +72,7 @@ def test_adding_repairs_what_somebody_changed(operator: Operator) -> None:
     assert (after["State"], after["Target"]) == ("ENABLED", before["Target"])
 
 
-def test_tells_that_nobody_knows_how_long_a_cron_pauses(operator: Operator) -> None:
+def test_says_that_the_pause_of_a_cron_is_unknown(operator: Operator) -> None:
     """Its alarm waits as long as the stack's, unless the operator says how long."""
     _, said, _ = operator.run("add", "--schedule=cron(0 6 * * ? *)", "acme")
     assert "If cron(0 6 * * ? *) pauses for longer, say how long with STALLED_AFTER=" in said
@@ -89,7 +89,7 @@ def test_without_a_secret_nothing_is_changed(operator: Operator) -> None:
 
 
 def test_with_a_secret_about_to_be_deleted_nothing_is_changed(operator: Operator) -> None:
-    """It would run for some days and then fail for ever."""
+    """It would run for some days and then always fail."""
     operator.session.client("secretsmanager").delete_secret(SecretId="qonto/acme", RecoveryWindowInDays=7)
     status, _, errors = operator.run("add", "acme")
     assert status == 1
@@ -102,7 +102,7 @@ def test_with_a_secret_about_to_be_deleted_nothing_is_changed(operator: Operator
 def test_a_hostile_name_reaches_nothing(
     terminal: None, capsys: pytest.CaptureFixture[str], command: str, name: str
 ) -> None:
-    """It is refused as a wrong argument before AWS is asked anything: here there is not even a region."""
+    """It is rejected as a wrong argument before AWS is called: here there is not even a region."""
     assert main([command, "--", name]) == 2
     assert capsys.readouterr().err.startswith("NAME is ")
 
@@ -141,7 +141,7 @@ def test_removing_leaves_the_others(operator: Operator) -> None:
 
 
 def test_removing_what_is_not_there_is_no_error(operator: Operator) -> None:
-    """It is told, so that a typing error can be seen."""
+    """It is reported, so that a typing error can be seen."""
     status, said, _ = operator.run("remove", "acem")
     assert status == 0
     assert "Schedule acem was not there" in said

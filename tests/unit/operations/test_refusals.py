@@ -1,4 +1,4 @@
-"""What AWS refuses, and what is missing before it can be asked: one line, no traceback."""
+"""Errors of AWS, and missing settings: one line, no traceback."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_credentials_have_to_be_there(
 
 
 def test_takes_the_region_that_the_cli_takes(newcomer: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """AWS_REGION wins over AWS_DEFAULT_REGION; boto3 alone would look elsewhere than every printed command."""
+    """AWS_REGION wins over AWS_DEFAULT_REGION; boto3 alone would use another region than the printed commands."""
     monkeypatch.setenv("AWS_REGION", "eu-west-3")
     _, _, errors = newcomer.run("list")
     assert "There is no stack 'books' in eu-west-3" in errors

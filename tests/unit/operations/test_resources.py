@@ -1,4 +1,4 @@
-"""The requests, before anybody sends them."""
+"""The requests, before they are sent."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_the_function_takes_the_event() -> None:
 
 
 def test_a_schedule_delivers_once_and_keeps_what_it_could_not() -> None:
-    """No retries, since the next run resumes; what did not arrive lies in the queue that is watched."""
+    """No retries, since the next run resumes; an event that was not delivered goes to the failure queue."""
     target: Any = schedule_request(STACK, ACME, "rate(1 hour)")["Target"]
     assert target["Arn"] == STACK.sync_function_arn
     assert target["RoleArn"] == STACK.schedule_role_arn

@@ -61,14 +61,14 @@ def test_the_stack_tells_what_the_commands_ask_for(template: dict[str, Any]) -> 
 
 
 def test_the_alarm_is_the_stacks_own(template: dict[str, Any]) -> None:
-    """To the word: whoever gets the message need not know who made it."""
+    """Word for word: the message does not depend on who created the alarm."""
     assert alarm_request(STACK, DEFAULT, STACK.stalled_after_hours) == resolved(
         template["Resources"]["StalledAlarm"]["Properties"]
     )
 
 
 def test_the_schedule_is_the_stacks_own(template: dict[str, Any]) -> None:
-    """But for its name and its window: one connection alone has nobody to make room for."""
+    """But for its name and its window: a single connection has no others to spread from."""
     own = resolved(template["Resources"]["SyncFunction"]["Properties"]["Events"]["Schedule"]["Properties"])
     ours: Any = schedule_request(STACK, DEFAULT, STACK.schedule)
     for key in ("ScheduleExpression", "GroupName", "State"):

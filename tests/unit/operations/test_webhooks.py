@@ -184,15 +184,15 @@ def test_a_secret_by_hand_is_left_alone(subscriber: Subscriber) -> None:
     assert subscriber.secrets() == [live.secret]
 
 
-def test_a_secret_that_is_not_stored_is_told(subscriber: Subscriber) -> None:
-    """Its webhooks are refused."""
+def test_a_secret_that_is_not_stored_is_reported(subscriber: Subscriber) -> None:
+    """Its webhooks are rejected."""
     subscriber.run("subscribe")
     subscriber.store(**{**subscriber.stored(), "webhook_secrets": []})
     _, listed, _ = subscriber.run("list")
     assert listed.splitlines()[1].split()[3] == "missing"
 
 
-def test_nothing_is_left_of_a_refused_subscription(subscriber: Subscriber) -> None:
+def test_nothing_is_left_of_a_rejected_subscription(subscriber: Subscriber) -> None:
     """The secret, which was stored first, is taken back."""
     subscriber.run("subscribe")
     before = subscriber.secrets()
@@ -204,7 +204,7 @@ def test_nothing_is_left_of_a_refused_subscription(subscriber: Subscriber) -> No
     assert len(subscriber.live()) == 1
 
 
-def test_a_lost_answer_leaves_one_subscription(subscriber: Subscriber) -> None:
+def test_a_lost_response_leaves_one_subscription(subscriber: Subscriber) -> None:
     """The request is sent again, and the twin that its first try made is ended."""
     subscriber.simulator.faults.install("truncated", f"{PATH}$")
     assert subscriber.run("subscribe")[0] == 0
@@ -212,8 +212,10 @@ def test_a_lost_answer_leaves_one_subscription(subscriber: Subscriber) -> None:
     assert subscriber.secrets() == [live.secret]
 
 
-def test_a_subscription_in_doubt_keeps_its_secret(subscriber: Subscriber, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may be there: without its secret every webhook would be refused."""
+def test_a_subscription_that_may_exist_keeps_its_secret(
+    subscriber: Subscriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The subscription may exist: without its secret every webhook would be rejected."""
     monkeypatch.setattr("time.sleep", lambda _: None)
     subscriber.simulator.faults.install("truncated", f"{PATH}$", times=99)
     status, _, errors = subscriber.run("subscribe")
@@ -241,7 +243,7 @@ def test_an_api_key_cannot_subscribe(subscriber: Subscriber) -> None:
 
 
 def test_needs_an_endpoint(subscriber: Subscriber) -> None:
-    """Without one, the command that deploys it is told, and nothing is asked."""
+    """Without an endpoint the error names the command that deploys it, and Qonto is not called."""
     cloudformation = subscriber.operator.session.client("cloudformation")
     cloudformation.delete_stack(StackName=STACK)
     subscriber.operator.deploy()
@@ -318,8 +320,8 @@ def test_who_was_suspended_writes_nothing(subscriber: Subscriber, monkeypatch: p
     assert subscriber.live() == []
 
 
-def test_finishes_an_interrupted_refresh(subscriber: Subscriber) -> None:
-    """A function died with its token used: that is made good before the secret is changed."""
+def test_recovers_an_interrupted_refresh(subscriber: Subscriber) -> None:
+    """A function crashed after it used its token: that is recovered before the secret is changed."""
     subscriber.run("list")
     used = subscriber.stored()["refresh_token"]
     intents = subscriber.intents()

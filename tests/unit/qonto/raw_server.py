@@ -1,4 +1,4 @@
-"""A server that sends exactly the bytes it is told to, legal or not, over real sockets."""
+"""A server that sends exactly the given bytes, valid or not, over real sockets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _END_OF_REQUEST = b"\r\n\r\n"
 
 
 class RawServer:
-    """Gives these answers in turn, the last one for ever; what was asked is in `received`, one text per request."""
+    """Sends these responses in turn, then always the last one; `received` has the requests, one text each."""
 
     def __init__(self, *answers: Iterable[bytes], keep_alive: bool = False) -> None:
         self._answers = list(answers)
@@ -35,7 +35,7 @@ class RawServer:
 
     def close(self) -> None:
         """Hangs up on everybody."""
-        # Unlike `close`, this wakes a thread that waits in `accept`.
+        # Unlike `close`, this ends the wait of a thread in `accept`.
         self._listener.shutdown(socket.SHUT_RDWR)
         for waiting in (self._listener, *self.connections):
             waiting.close()

@@ -30,7 +30,7 @@ def answer(
 
 @dataclass
 class ScriptedPool:
-    """Gives these answers in turn, the last one for ever; an exception is raised."""
+    """Returns these responses in turn, then always the last one; an exception is raised."""
 
     answers: list[urllib3.HTTPResponse | Exception]
     sent: list[dict[str, Any]] = field(default_factory=list)

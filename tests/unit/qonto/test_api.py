@@ -1,4 +1,4 @@
-"""Answers of Qonto that its documentation does not know, or that somebody else gave."""
+"""Responses that Qonto's documentation does not describe, or that another server sent."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def test_no_id_asks_for_something_else(id_: str) -> None:
     ["", "yesterday", "Fri, 31 Dec 9999 23:59:59 -1400", f"1 Jan {'9' * 30} 0:0:0"],
 )
 def test_a_date_that_is_none_tells_no_skew(date: str) -> None:
-    """Only a clock that is told can be wrong."""
+    """Only a `Date` that is sent can be wrong."""
     told = answer(200, {"Date": date}, {"client_invoices": [], "meta": {"total_count": 0}})
     assert api(told).page(WINDOW, 1).clock_skew == timedelta(0)
 
@@ -245,7 +245,7 @@ def test_the_file_size_is_a_text_or_a_number(size: Any, read: int | None) -> Non
     ("status", "error"),
     [(400, Misconfigured), (401, CredentialsRejected), (403, AccessDenied), (404, Misconfigured), (302, Misconfigured)],
 )
-def test_a_refused_list_is_fatal(status: int, error: type[Exception]) -> None:
+def test_a_rejected_list_is_fatal(status: int, error: type[Exception]) -> None:
     """No retry changes it, and without the list there is no run."""
     with pytest.raises(error):
         api(answer(status)).page(WINDOW, 1)
@@ -261,7 +261,7 @@ def test_a_refused_list_is_fatal(status: int, error: type[Exception]) -> None:
         (422, {"errors": []}, Permanent),
     ],
 )
-def test_a_refused_invoice_concerns_this_invoice(status: int, body: Any, error: type[Exception]) -> None:
+def test_a_rejected_invoice_affects_only_itself(status: int, body: Any, error: type[Exception]) -> None:
     """Unless a scope is missing, which concerns all."""
     with pytest.raises(error):
         api(answer(status, None, body)).invoice(A)

@@ -64,7 +64,7 @@ def content(files: HttpAttachmentFiles, attachment: Attachment, if_none_match: s
 
 @contextmanager
 def opened(*answers: Any, file_size: int | None = None, url: str = URL) -> Iterator[Download]:
-    """A download that has begun."""
+    """A download in progress."""
     with files_of(Bench(list(answers)), url).open(an_attachment(url, file_size), None) as found:
         assert found
         yield found
@@ -145,7 +145,7 @@ def test_two_lengths_that_differ_are_an_error() -> None:
 
 
 def test_a_body_without_length_is_held_against_the_api() -> None:
-    """A connection that closes early looks like an end."""
+    """An early end of the socket looks like the end of the body."""
     assert download(answer(200, {}, PDF), file_size=len(PDF)) == PDF
     with pytest.raises(Retriable, match="ended after 16 of 20 bytes"):
         download(answer(200, {}, PDF), file_size=20)
@@ -177,7 +177,7 @@ def test_a_body_that_breaks_off_is_never_whole(rest: bytes) -> None:
 
 
 def test_a_file_that_is_too_big_is_permanent() -> None:
-    """By its announcement, or while it comes."""
+    """By its announced size, or while it is received."""
     with pytest.raises(Permanent, match="MAX_FILE_BYTES"):
         download(sized(PDF, length=1_001))
     with pytest.raises(Permanent, match="MAX_FILE_BYTES"):
@@ -309,7 +309,7 @@ def test_a_connection_is_used_again_for_the_next_file() -> None:
 
 
 def test_what_comes_after_the_announced_length_is_no_answer() -> None:
-    """A host that sends more than it announced does not get to answer the next request with it."""
+    """Bytes beyond the announced length are not taken for the response to the next request."""
     forged = b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n%PDF-forged!"
     whole = b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n" + PDF
     with raw_server([whole + forged], [whole], keep_alive=True) as server:
@@ -337,7 +337,7 @@ class Endless(BytesIO):
     [(None, 1_000, Permanent), (500, 500, Retriable)],
 )
 def test_no_more_is_read_than_may_come(file_size: int | None, most: int, error: type[ItemError]) -> None:
-    """A body without end is left one byte after its cap, or after what was announced."""
+    """Reading stops one byte after the limit, or after the announced size."""
     body = Endless()
     response = urllib3.HTTPResponse(
         body=body, headers={"Transfer-Encoding": "chunked"}, status=200, preload_content=False

@@ -76,7 +76,7 @@ def test_retry_after_is_honoured_up_to_a_cap() -> None:
 
 
 def test_after_a_429_every_worker_pauses() -> None:
-    """The limiter is shared: whoever asks next waits, even if the one who was refused has given up."""
+    """The limiter is shared: the next request waits, even if the one that got the 429 has given up."""
     bench = Bench([answer(429, {"Retry-After": "30"})], seconds=20)
     with pytest.raises(Retriable):
         bench.send()
@@ -202,7 +202,7 @@ def test_the_error_has_the_trace_id_of_the_last_answer(told: str, kept: str) -> 
 
 
 def test_an_answer_is_read_whole() -> None:
-    """Decoded, when it came encoded although nobody asked for that."""
+    """After decoding, when it was encoded although that was not requested."""
     text = b"[" + b"1," * 100_000 + b"1]"
     for response in (answer(200, {}, text), answer(200, {"Content-Encoding": "gzip"}, gzip.compress(text))):
         read = Bench([response]).client.send("GET", URL, headers={}, kind="qonto")
@@ -265,7 +265,7 @@ def test_no_answer_breaks_the_client(status: int, headers: dict[str, str], body:
 
 
 class TickingClock(ManualClock):
-    """Each look at it takes four seconds."""
+    """Each call takes four seconds."""
 
     @override
     def monotonic(self) -> float:
@@ -306,7 +306,7 @@ HEADERS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     ],
     ids=["status", "header", "continue", "body", "chunks", "chunk-size", "trailers"],
 )
-def test_a_server_that_drips_is_left(begin: bytes, drop: bytes, end: bytes) -> None:
+def test_a_slow_server_is_abandoned(begin: bytes, drop: bytes, end: bytes) -> None:
     """Each wait is short, but all of them together have a budget; wherever in the answer the drops are."""
     with raw_server(Dripping(begin, drop, end)) as server, pytest.raises(Retriable, match="ReadTimeoutError"):
         client(TickingClock()).send("GET", server.origin, headers={}, kind="qonto")

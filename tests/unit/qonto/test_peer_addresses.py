@@ -96,7 +96,7 @@ def test_a_host_of_this_network_gets_no_byte() -> None:
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_the_address_that_counts_is_the_connected_one(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a name meant when it was looked up before; TLS has not begun by then."""
+    """Whatever an earlier look-up of the name returned; TLS has not started by then."""
     real: Callable[..., Any] = socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", lambda _, *rest: real("127.0.0.1", *rest))
     with raw_server(OK) as server:

@@ -35,7 +35,7 @@ def test_no_window_ever_holds_too_many(pauses: list[float], short: int, long: in
 
 
 class SharedClock:
-    """Time for several threads: it is as late as the one who slept longest says."""
+    """Time for several threads: the latest time of any of them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -62,10 +62,10 @@ class SharedClock:
     long=st.integers(5, 12),
 )
 def test_no_window_ever_holds_too_many_of_all_threads(pauses: list[float], threads: int, short: int, long: int) -> None:
-    """Each request counts once, whoever sends it, and no two threads take the last place."""
+    """Each request counts once, from any thread, and no two threads take the last place."""
     clock = SharedClock()
     windows = (RateWindow(short, 1), RateWindow(long, 10))
-    # The third one holds nobody back: it makes the limiter remember all moments.
+    # The third window delays no request; it makes the limiter keep all times.
     limiter = RateLimiter((*windows, RateWindow(1_000, 0)), clock)
 
     def send(pause: float) -> None:

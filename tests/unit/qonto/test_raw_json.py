@@ -74,7 +74,7 @@ def test_what_is_nested_too_deeply_is_kept_as_text() -> None:
 
 @pytest.mark.parametrize("tail", ["", "]" * 199_999, '"' + "]" * 200_000])
 def test_what_is_nested_too_deeply_and_never_closed_is_an_error(tail: str) -> None:
-    """Where a row would end, nobody knows."""
+    """The end of a row is unknown."""
     with pytest.raises(ValueError, match="never closed"):
         members('{"a":' + "[" * 200_000 + tail)
 

@@ -13,7 +13,7 @@ from qonto_sync.usecases.bounded_tasks import BoundedTasks
 
 
 def test_takes_every_result() -> None:
-    """In whatever order they come."""
+    """In any order."""
     taken: list[int] = []
     with ThreadPoolExecutor(4) as executor, BoundedTasks[int](executor, 3, taken.append) as tasks:
         for number in range(50):

@@ -1,4 +1,4 @@
-"""Nothing is lost while it is read, whatever happens between two pages: the whole run, under any disturbance."""
+"""No invoice is lost while pages are read, whatever happens between two pages: the whole run, under any disturbance."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_every_invoice_is_archived_as_it_is(
     # The last change may have been committed late, up to this moment.
     world.clock.advance(minutes=2)
     world.run().execute()
-    # What was in doubt is asked for once more.
+    # A stale read is requested once more.
     world.clock.advance(minutes=30)
     world.run().execute()
     for wake in world.queue.sent:

@@ -72,7 +72,7 @@ def test_draft_without_attachment_settles(world: World) -> None:
 
 
 def test_missing_attachment_is_awaited_for_ever(world: World) -> None:
-    """15 s, 1 min, 10 min, 1 h, 6 h, then daily; never forgotten."""
+    """15 s, 1 min, 10 min, 1 h, 6 h, then daily, without end."""
     put_long_ago(world, attachment_id=None)
     waits = []
     for _ in range(8):
@@ -98,7 +98,7 @@ def test_a_fresh_change_is_looked_at_once_more(world: World) -> None:
 
 
 def test_a_slow_download_does_not_settle(world: World) -> None:
-    """What counts is when the file was asked for: a PDF made anew meanwhile is not what came."""
+    """The time of the request counts: a PDF that was made again during the download is not the downloaded one."""
     world.qonto.put("a")
     world.clock.advance(seconds=70)
     world.archive.before_put = lambda key: world.clock.advance(seconds=90) if key.endswith(".pdf") else None
@@ -116,7 +116,7 @@ def test_an_early_look_does_not_settle(world: World) -> None:
 
 
 def test_a_clock_ahead_at_the_source_does_not_settle_for_ever(world: World) -> None:
-    """One look at the due time ends it, even if the change lies in the future."""
+    """One request at the due time ends it, even if the change lies in the future."""
     world.qonto.put("a", updated_at="2999-01-01T00:00:00Z")
     assert archive(world).row.pending
     world.clock.advance(minutes=3)
@@ -150,7 +150,7 @@ def test_failures_back_off(world: World) -> None:
 
 
 def test_what_qonto_rejects_is_looked_at_daily(world: World) -> None:
-    """A permanent failure is pending too: with a long interval, never forgotten."""
+    """A permanent failure is pending, too, with a long interval."""
     put_long_ago(world)
     world.qonto.fail_next("attachment", Permanent("Qonto answered 422"))
     row = archive(world).row
@@ -169,7 +169,7 @@ def test_fatal_errors_stop_the_run(world: World) -> None:
 
 
 def test_a_bug_costs_one_invoice_not_the_run(world: World) -> None:
-    """An error that nobody foresaw makes the invoice pending."""
+    """An unexpected error makes the invoice pending."""
     put_long_ago(world)
     world.qonto.fail_next("attachment", KeyError("surprise"))
     assert isinstance(archive(world).failure, Retriable)
@@ -177,7 +177,7 @@ def test_a_bug_costs_one_invoice_not_the_run(world: World) -> None:
 
 
 def test_an_unwritable_ledger_is_an_error(world: World) -> None:
-    """Not even pending can be recorded: the run must not go on as if it were."""
+    """Pending cannot be recorded either, so the run must not go on as if it were."""
     put_long_ago(world)
 
     def broken(_: LedgerRow) -> None:
@@ -213,7 +213,7 @@ def test_an_edit_that_steps_back_in_time_is_archived_when_it_is_confirmed(world:
     assert world.archived("a") == world.source("a")
 
 
-def test_a_doubt_replaces_a_failure(world: World) -> None:
+def test_a_stale_read_replaces_a_failure(world: World) -> None:
     """An older answer while something failed: asked once more in two minutes, not again and again at once."""
     put_long_ago(world)
     world.qonto.fail_next("open", Retriable("503"))
@@ -229,7 +229,7 @@ def test_a_doubt_replaces_a_failure(world: World) -> None:
 
 
 def test_an_old_answer_confirms_nothing(world: World) -> None:
-    """Only one that was asked for after the doubt was due: a slow writer may still hold an older one."""
+    """Only a response to a request after the due time: a slow writer may still hold an older one."""
     put_long_ago(world)
     old = world.qonto.invoice(A)
     put_long_ago(world, status="paid")
@@ -270,7 +270,7 @@ def test_a_crash_before_the_row_leaves_no_second_version(world: World) -> None:
 
 
 def test_a_crash_before_the_row_does_not_block_the_next_edit(world: World) -> None:
-    """An object that the ledger does not know is looked at, then replaced by the newer version."""
+    """An object that the ledger does not know is read, then replaced by the newer version."""
     put_long_ago(world)
 
     def crash(_: LedgerRow) -> None:
@@ -346,7 +346,7 @@ def test_an_invoice_that_comes_back_is_archived_again(world: World) -> None:
 
 
 def test_an_invoice_keeps_its_place(world: World) -> None:
-    """Even a creation date that changes at the source does not move it: one place for ever."""
+    """Even a creation date that changes at the source does not move it."""
     put_long_ago(world)
     archive(world)
     world.qonto.files["file-a"] = FakeFile(b"%PDF-1.7 edited")

@@ -76,7 +76,7 @@ def test_a_message_finishes_what_failed(world: World) -> None:
 
 
 def test_a_message_for_a_settled_invoice_asks_nobody(world: World) -> None:
-    """A duplicate costs one look into the ledger."""
+    """A duplicate costs one read of the ledger."""
     failed_invoice(world)
     world.retry().retry(message("a"))
     world.qonto.calls.clear()
@@ -85,7 +85,7 @@ def test_a_message_for_a_settled_invoice_asks_nobody(world: World) -> None:
 
 
 def test_a_webhook_always_looks(world: World) -> None:
-    """It tells of a change that the ledger does not know."""
+    """It reports a change that the ledger does not have."""
     world.qonto.put("a")
     world.sync()
     world.qonto.put("a", status="paid")
@@ -101,7 +101,7 @@ def test_an_unknown_invoice_is_archived(world: World) -> None:
 
 
 def test_what_is_awaited_is_looked_at_later(world: World) -> None:
-    """Still no PDF is no failure: this message is done, the next one comes when the next look is due."""
+    """A PDF that is still missing is no failure: this message is done, and the next one comes at the next due time."""
     world.qonto.put("a", attachment_id=None)
     world.sync()
     world.queue.sent.clear()
@@ -110,7 +110,7 @@ def test_what_is_awaited_is_looked_at_later(world: World) -> None:
     assert [wake.delay_seconds for wake in world.queue.sent] == [60]
 
 
-def test_a_look_far_ahead_is_left_to_the_hourly_run(world: World) -> None:
+def test_a_retry_far_ahead_is_left_to_the_hourly_run(world: World) -> None:
     """SQS holds a message back for 15 minutes at most."""
     world.qonto.put("a", attachment_id=None)
     world.sync()
@@ -134,7 +134,7 @@ def test_a_failure_is_delivered_again_later_each_time(world: World) -> None:
 
 
 def test_a_rejected_invoice_is_no_failure_of_the_message(world: World) -> None:
-    """Nothing that we do helps: the ledger looks again daily, SQS need not count it down to the DLQ."""
+    """No retry helps: it is retried daily, and SQS need not move it to the dead-letter queue."""
     failed_invoice(world)
     del world.qonto.invoices["a"]
     batch(world).process(record(message_body(message("a")), "r"))
@@ -165,8 +165,8 @@ def test_a_malformed_message_fails_alone(world: World, body: str) -> None:
     assert world.ledger.row("a").pending is None
 
 
-def test_refused_credentials_stop_their_connection_only(world: World) -> None:
-    """After the first 401 no further request is made with them; another connection's messages go on."""
+def test_rejected_credentials_stop_their_connection_only(world: World) -> None:
+    """After the first 401 no further request is made with them; another connection's messages are processed."""
     failed_invoice(world)
     connected: list[str] = []
 
@@ -185,7 +185,7 @@ def test_refused_credentials_stop_their_connection_only(world: World) -> None:
     assert world.ledger.row("a").pending is None
 
 
-def test_a_refresh_is_finished_whatever_stopped_the_connection(world: World) -> None:
+def test_a_refresh_is_recovered_whatever_stopped_the_connection(world: World) -> None:
     """It may be the very reason; and it fails like any other message when it cannot be finished."""
     finished: list[str] = []
 

@@ -115,7 +115,7 @@ def test_a_crowded_second_is_read_as_it_is(world: World) -> None:
 
 
 def test_failures_become_pending_then_messages_then_the_commit(world: World) -> None:
-    """In this order: the ledger is the truth, the message only wakes."""
+    """In this order: the ledger is the truth, the message only a trigger."""
     put(world, 3)
     world.qonto.fail_next("open", Retriable("503"))
     seen_at_commit = []
@@ -130,7 +130,7 @@ def test_failures_become_pending_then_messages_then_the_commit(world: World) -> 
 
 
 def test_a_broken_queue_does_not_hold_up_the_run(world: World) -> None:
-    """The ledger has it; a later run wakes what is overdue."""
+    """The ledger has it; a later run requeues what is overdue."""
     put(world, 1)
     world.qonto.fail_next("open", Retriable("503"))
     world.queue.broken = True
@@ -174,7 +174,7 @@ def test_an_unreachable_api_raises(world: World) -> None:
 
 
 def test_the_deadline_ends_the_run_as_partial(world: World) -> None:
-    """What was committed stays, what was archived is skipped next time, and the next run goes on."""
+    """Commits stay, archived invoices are skipped next time, and the next run continues."""
     world.policy = replace(world.policy, pages_per_slice=2)
     ids = put(world, 30)
     runs = 0
@@ -192,7 +192,7 @@ def test_the_deadline_ends_the_run_as_partial(world: World) -> None:
 
 
 def test_a_second_run_that_committed_first_supersedes(world: World) -> None:
-    """No error: the other run goes on."""
+    """No error: the other run continues."""
     put(world, 3)
 
     def other() -> None:
@@ -206,7 +206,7 @@ def test_a_second_run_that_committed_first_supersedes(world: World) -> None:
 
 
 def test_dry_run_writes_nothing(world: World) -> None:
-    """It reads, and tells what it would do."""
+    """It reads, and reports what it would do."""
     put(world, 7)
     world.sync()
     put(world, 2, "new")
@@ -282,7 +282,7 @@ def test_a_slice_that_never_adds_up_fails_loudly(world: World) -> None:
     assert len(world.queue.sent) == 1
 
 
-def test_overdue_invoices_are_woken(world: World) -> None:
+def test_overdue_invoices_are_requeued(world: World) -> None:
     """Due more than 15 minutes ago and still pending: their message was lost."""
     put(world, 2)
     world.qonto.fail_next("open", Retriable("503"), Retriable("503"))
@@ -327,7 +327,7 @@ def test_a_late_commit_beside_an_edit_hides_no_other_invoice(world: World, *, ol
 
 
 def test_an_unchanged_pending_invoice_is_left_to_the_queue(world: World) -> None:
-    """The overlap lists it again, but its look is not due."""
+    """The overlap lists it again, but its retry is not due."""
     world.qonto.put("a", attachment_id=None)
     world.sync()
     world.clock.advance(minutes=-9)
@@ -353,7 +353,7 @@ def test_an_absurd_count_fails_loudly(world: World, count: int, pages: int) -> N
 
 
 def test_an_invoice_that_is_listed_twice_is_archived_once_and_holds_nothing_up(world: World) -> None:
-    """The newest version, wherever in the page it is; the older is no second look."""
+    """The newest version, wherever in the page it is; the older one causes no second attempt."""
     world.qonto.put("a", status="paid")
     honest = world.qonto.page
 
@@ -388,7 +388,7 @@ def with_an_odd_entry(world: World) -> Invoice:
 
 
 def test_an_entry_without_an_id_is_archived_counted_and_pending(world: World) -> None:
-    """It costs nobody else anything, and is told daily; Qonto is never asked for it."""
+    """It does not affect other invoices, and is reported daily; Qonto is never asked for it."""
     (id_,) = put(world, 1)
     odd = with_an_odd_entry(world)
     result = world.sync()
@@ -437,7 +437,7 @@ def test_an_attachment_that_cannot_be_asked_for_is_pending(world: World, status:
 
 
 def test_a_spent_rate_budget_ends_the_run_as_partial(world: World) -> None:
-    """When Qonto's limits leave no request before the deadline: no error, no pending invoice, the next run goes on."""
+    """When Qonto's limits leave no request in time: no error, no pending invoice, and the next run continues."""
     put(world, 7)
     spent = DeadlineReached("Qonto's rate limit leaves no request for another 300 s")
     world.qonto.fail_next("attachment", spent)
@@ -466,7 +466,7 @@ def test_what_is_pending_is_counted_by_reason(world: World) -> None:
     assert backlog.as_dict()["pending"] == 2
 
 
-def test_a_dry_run_counts_what_is_pending_and_wakes_nothing(world: World) -> None:
+def test_a_dry_run_counts_what_is_pending_and_requeues_nothing(world: World) -> None:
     """It only reads."""
     put(world, 1)
     world.qonto.fail_next("open", Retriable("503"))

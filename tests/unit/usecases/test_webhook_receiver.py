@@ -49,7 +49,7 @@ def event(**arguments: Any) -> dict[str, Any]:
     return webhook_event(**{"signed_at": START, **arguments})
 
 
-def test_a_changed_invoice_is_looked_at_soon(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_changed_invoice_is_queued(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     """One message, that names the invoice and waits for its PDF; one line of log, with two ids."""
     caplog.set_level(logging.INFO)
     assert endpoint.take(event()).outcome is WebhookOutcome.ACCEPTED
@@ -109,7 +109,7 @@ def test_another_topic_is_acknowledged(endpoint: Endpoint, topic: str) -> None:
 
 
 def test_the_secret_is_asked_for_last(endpoint: Endpoint) -> None:
-    """What costs a request to AWS is done for nobody whose request is wrong anyway."""
+    """A request that is wrong anyway causes no request to AWS."""
     for delivery in (
         event(signed_at=START - timedelta(hours=1)),
         event(data={"id": "x" * 1000}),

@@ -1,4 +1,4 @@
-"""Several writers at one invoice, the slow and the dead ones among them."""
+"""Several writers of one invoice, slow and crashed ones among them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def take_back(world: World, fields: dict[str, Any], content: bytes) -> None:
 
 
 def archived_once(world: World) -> dict[str, Any]:
-    """An invoice that does not tell when it changed, archived and settled; gives its fields."""
+    """An invoice without `updated_at`, archived and complete; returns its fields."""
     edit(world, b"%PDF-1.7 A", updated_at=None)
     assert world.archiver.archive_latest(A).row.pending
     world.clock.advance(hours=1)
@@ -45,17 +45,17 @@ def archived_once(world: World) -> dict[str, Any]:
 
 
 def die(_: LedgerRow) -> None:
-    """The process is no more."""
+    """The process has crashed."""
     raise KeyboardInterrupt
 
 
-def test_a_first_version_is_not_announced(world: World) -> None:
-    """Nothing lies there, and nothing can be overwritten: one write of the ledger."""
+def test_a_first_version_needs_no_intent(world: World) -> None:
+    """There is no object to overwrite: one write of the ledger."""
     edit(world, b"%PDF-1.7 A")
     assert world.archiver.archive_latest(A).row.version == 1
 
 
-def test_a_replacement_is_announced_and_taken_back(world: World) -> None:
+def test_a_replacement_records_an_intent_and_removes_it(world: World) -> None:
     """Two writes of the ledger; in between, the row is pending and has the revision to come."""
     edit(world, b"%PDF-1.7 A")
     world.archiver.archive_latest(A)
@@ -85,7 +85,7 @@ def while_b_is_written(world: World, finds: Callable[[LedgerRow], None]) -> None
 
 
 def test_a_slow_writer_and_a_repeated_version(world: World) -> None:
-    """A, B, A: the writer of B passes the compare-and-swap over the newest A, and dies; it is found out."""
+    """A, B, A: the writer of B passes the compare-and-swap over the newest A, and crashes; a later run detects it."""
 
     def finds(row: LedgerRow) -> None:
         assert row.pending, "the one who announced itself may be alive"
@@ -103,7 +103,7 @@ def test_a_slow_writer_and_a_repeated_version(world: World) -> None:
 
 
 def test_a_slow_writer_that_lives_finds_out_itself(world: World) -> None:
-    """Its row conflicts, and at its next attempt it looks at what it wrote."""
+    """Its row conflicts, and its next attempt reads what it wrote."""
     while_b_is_written(world, lambda _: None)
     row = world.archiver.archive_latest(A).row
     assert world.archived("a") == world.source("a")
@@ -112,7 +112,7 @@ def test_a_slow_writer_that_lives_finds_out_itself(world: World) -> None:
     assert world.archiver.archive_latest(A).row.pending is None
 
 
-def test_a_run_that_stops_leaves_its_announcement(world: World) -> None:
+def test_a_run_that_stops_leaves_its_intent(world: World) -> None:
     """A fatal error between JSON and file: the row says that something may lie there, and for how long."""
     first = archived_once(world)
     edit(world, b"%PDF-1.7 B", status="paid", updated_at=None)
@@ -130,7 +130,7 @@ def test_a_run_that_stops_leaves_its_announcement(world: World) -> None:
     assert world.archived("a") == world.source("a")
 
 
-def test_a_write_without_an_answer_leaves_its_announcement(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_with_a_lost_response_leaves_its_intent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file may lie there or not; when the source goes back to the old one, it is not taken for archived."""
     first = archived_once(world)
     edit(world, b"%PDF-1.7 B", status="paid", updated_at=None)
@@ -145,7 +145,7 @@ def test_a_write_without_an_answer_leaves_its_announcement(world: World, monkeyp
     monkeypatch.undo()
     take_back(world, first, b"%PDF-1.7 A")
     world.clock.advance(minutes=16)
-    # A look that fails before the file is put right does not make the row true.
+    # An attempt that fails before the file is repaired does not make the row true.
     world.qonto.fail_next("attachment", Retriable("503"))
     assert world.archiver.archive_latest(A).row.intent_expires_at
     world.clock.advance(minutes=16)
@@ -153,7 +153,7 @@ def test_a_write_without_an_answer_leaves_its_announcement(world: World, monkeyp
     assert world.archived("a") == world.source("a")
 
 
-def test_who_holds_an_older_version_sees_the_announcement(world: World) -> None:
+def test_a_writer_of_an_older_version_sees_the_intent(world: World) -> None:
     """Its compare-and-swap on what it finds would pass: the revision in the row holds it back."""
     edit(world, b"%PDF-1.7 A")
     world.archiver.archive_latest(A)
@@ -170,8 +170,8 @@ def test_who_holds_an_older_version_sees_the_announcement(world: World) -> None:
     assert world.archived("a") == world.source("a")
 
 
-def test_a_file_that_the_invoice_no_longer_names_is_forgotten_if_in_doubt(world: World) -> None:
-    """Nobody will ask for it again, so nothing else could end the doubt."""
+def test_a_file_that_the_invoice_no_longer_names_is_dropped_if_unverified(world: World) -> None:
+    """It is never requested again, so nothing else could verify it."""
     archived_once(world)
     edit(world, b"%PDF-1.7 B", updated_at=None)
 
