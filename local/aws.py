@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import socket
 from contextlib import contextmanager
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 import urllib3
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
-from moto.server import ThreadedMotoServer
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,6 +52,34 @@ def _one_after_another(handler: DynamoHandler) -> Any:
 DynamoHandler.call_action = _one_after_another  # type: ignore[method-assign]
 
 
+# For a transaction moto copies the whole table, so that it can undo it. With a thousand invoices that copy takes most
+# of the local AWS's time. Sharing the items is enough as long as a transaction only replaces them.
+_transact_write_items: Final = DynamoDBBackend.transact_write_items
+
+
+def _copy_sharing_items(table: Table, _: object) -> Table:
+    copied = copy.copy(table)
+    copied.items = copy.copy(table.items)
+    if table.has_range_key:
+        copied.items.update({key: copy.copy(items) for key, items in table.items.items()})
+    return copied
+
+
+def _without_updates(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
+    # A put replaces an item. An update would change it in the shared copy, too.
+    if any("Update" in item for item in transact_items):
+        raise NotImplementedError("moto could not undo an update in a transaction: copy the updated item first")
+    _transact_write_items(backend, transact_items)
+
+
+Table.__deepcopy__ = _copy_sharing_items  # type: ignore[attr-defined]
+DynamoDBBackend.transact_write_items = _without_updates  # type: ignore[method-assign]
+
+
+# moto builds an application for each service that is called; all servers share them, as they share the data.
+_AWS: Final = DomainDispatcherApplication(create_backend_app)
+
+
 @contextmanager
 def moto_server(host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Runs AWS's stand-in in this process and gives its address; port 0 takes a free one.
@@ -63,16 +95,19 @@ def moto_server(host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
         socket.create_server((host, port)).close()
     # One line per request otherwise.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    server = ThreadedMotoServer(ip_address=host, port=port, verbose=False)
-    server.start()
+    server = make_server(host, port, _AWS, threaded=True, request_handler=MotoRequestHandler)
+    # Stopping takes this interval, and tests stop many servers.
+    thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
     address = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
-    endpoint_url = f"http://{address}:{server.get_host_and_port()[1]}"
+    endpoint_url = f"http://{address}:{server.port}"
     try:
         _forget_everything(endpoint_url)
         yield endpoint_url
     finally:
         _forget_everything(endpoint_url)
-        server.stop()
+        server.shutdown()
+        thread.join()
 
 
 def _forget_everything(endpoint_url: str) -> None:
