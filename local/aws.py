@@ -73,7 +73,7 @@ def _without_updates(backend: DynamoDBBackend, transact_items: list[dict[str, An
 
 
 Table.__deepcopy__ = _copy_sharing_items  # type: ignore[attr-defined]
-DynamoDBBackend.transact_write_items = _without_updates  # type: ignore[method-assign]
+DynamoDBBackend.transact_write_items = _without_updates  # type: ignore[method-assign, assignment]
 
 
 # moto builds an application for each service that is called; all servers share them, as they share the data.

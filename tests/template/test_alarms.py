@@ -20,6 +20,7 @@ from qonto_sync.domain.webhook import WebhookOutcome, WebhookResult
 from qonto_sync.domain.window import Window
 from qonto_sync.observability import emit_credential_metrics, emit_webhook_metrics, report_run
 from tests.fakes import START
+from tests.markdown import anchors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,12 +127,6 @@ def logged(root: Path) -> set[str]:
     }
 
 
-def anchors(root: Path) -> set[str]:
-    """Gives the anchors of the runbook's headings, as they are made of their texts."""
-    headings = re.findall(r"^#+ (.+)$", (root / "docs/runbook.md").read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
-
-
 def test_every_alarm_watches_a_metric_that_is_emitted(alarms: dict[str, Any], emitted: set[Metric]) -> None:
     """By the code or by AWS, under these very dimensions: else the alarm would never ring, or always."""
     watched = {
@@ -170,7 +165,7 @@ def test_every_alarm_sends_its_reader_to_the_runbook(alarms: dict[str, Any], roo
     sections = {text.rpartition("${RunbookUrl}#")[2] for text in texts if "${RunbookUrl}#" in text}
     runbook = (root / "docs/runbook.md").read_text()
     assert len(texts) == sum("${RunbookUrl}#" in text for text in texts)
-    assert sections <= anchors(root)
+    assert sections <= anchors(root / "docs/runbook.md")
     part = runbook.partition("\n## Alarms\n")[2].partition("\n## ")[0]
     assert {heading.lower().replace(" ", "-") for heading in re.findall(r"^### (.+)$", part, re.MULTILINE)} == sections
 

@@ -43,11 +43,11 @@ def test_every_event_is_known_here(root: Path) -> None:
 
 
 def test_every_event_is_explained(root: Path) -> None:
-    """The README says of each what it does."""
-    readme = (root / "README.md").read_text()
+    """docs/invoke.md says of each what it does."""
+    page = (root / "docs/invoke.md").read_text()
     tables = {
         name
-        for row in re.findall(r"^\| (`[\w-]+\.json`.*?) \|", readme, re.MULTILINE)
+        for row in re.findall(r"^\| (`[\w-]+\.json`.*?) \|", page, re.MULTILINE)
         for name in re.findall(r"`([\w-]+)\.json`", row)
     }
     assert tables == {path.stem for path in (root / "events").glob("*.json")}
@@ -108,7 +108,7 @@ def test_messages_say_what_they_are_named_after(root: Path) -> None:
 
 @pytest.mark.parametrize("name", WEBHOOKS)
 def test_webhook_is_what_an_http_api_sends(root: Path, name: str) -> None:
-    """A request in format 2.0 for one invoice, rightly signed with the secret that the README names, long ago."""
+    """A request in format 2.0 for one invoice, rightly signed with the secret that docs/invoke.md names, long ago."""
     webhook = event(root, name)
     assert webhook.keys() == {
         *("version", "routeKey", "rawPath", "rawQueryString", "headers", "requestContext", "pathParameters"),
