@@ -18,7 +18,7 @@ EVENT ?= events/scheduled-rule.json
 SEEDS ?= 20000
 FROM ?= 0
 STACK ?= qonto-sync
-# Names may come from customers: as they are, so that neither make nor the shell executes a part of one.
+# Names may come from customers: passed as they are, so that neither make nor the shell executes a part of one.
 unexport NAME SCHEDULE STACK STALLED_AFTER ID
 export CONNECTION_NAME = $(value NAME)
 export CONNECTION_SCHEDULE = $(value SCHEDULE)
@@ -32,71 +32,72 @@ export WEBHOOK_ID = $(value ID)
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 21
 
-run: setup ## watch the whole system sync simulated invoices (or yours: QONTO_LOGIN, QONTO_SECRET_KEY)
+run: setup ## sync simulated invoices on this machine (or yours: QONTO_LOGIN, QONTO_SECRET_KEY)
 	@python -m local.run $(ARGS)
 
-local: setup ## keep simulator and stack running, for `sam local invoke` and curl
+local: setup ## keep the simulator and the stack running, for `sam local invoke` and curl
 	@python -m local.serve $(ARGS)
 
-invoke: build ## one function in Lambda's container, beside `make local`: FUNCTION=, EVENT=
+invoke: build ## run a function in Lambda's container, while `make local` runs: FUNCTION=, EVENT=
 	sam local invoke $(FUNCTION) -e $(EVENT) --env-vars .local/sam-env.json \
 		--parameter-overrides Architecture=$(ARCHITECTURE) $(ARGS)
 
-test: ## every check and every test
+test: ## run every check and every test, and report coverage
 	@$(MAKE) --no-print-directory -j3 setup setup-sam setup-checkov
 	@$(MAKE) --no-print-directory check check-template build
-	pytest -n auto
+	pytest -n auto --dist worksteal --cov --cov-report=term
 
-check: setup ## lint, format and types
+check: setup ## lint, format, types, import contracts and spelling
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports --no-logo
+	codespell
 
-check-template: setup-sam setup-checkov ## lint the template: what AWS, cfn-lint and checkov have to say
+check-template: setup-sam setup-checkov ## lint the template with SAM, cfn-lint and checkov
 	sam validate --lint
 	cfn-lint --include-checks I -- template.yaml
 	checkov --file template.yaml --framework cloudformation --skip-download --quiet --compact
 
-check-fast: check ## the inner loop: every check, and the tests that take seconds
+check-fast: check ## the inner loop: every check, and the fast tests
 	pytest -q -n auto -m "not slow" tests/unit tests/contract tests/template
 
-simulate: setup ## more seeds of the simulation: SEEDS=, FROM=
+simulate: setup ## run more seeds of the simulation: SEEDS=, FROM=
 	@python -m tests.simulation --seeds $(SEEDS) --from $(FROM)
 
-bench: setup setup-bench build ## compare it with other ways to do the job: a quarter of an hour, with ARGS=--quick a minute
+bench: setup setup-bench build ## compare it with other ways to do the job: 15 minutes, with ARGS=--quick one
 	@python -m bench $(ARGS)
 
-format: setup ## put the code in order
+format: setup ## fix lint errors and format the code
 	ruff check --fix .
 	ruff format .
 
-build: setup setup-sam ## what `sam deploy` uploads, in this machine's architecture
+build: setup setup-sam ## build what `sam deploy` uploads, for this machine's architecture
 	sam build --cached --parallel --parameter-overrides Architecture=$(ARCHITECTURE)
 
-connection: setup ## one more Qonto organization for a deployed stack: NAME=, SCHEDULE=, STALLED_AFTER=, STACK=
+connection: setup ## add a Qonto organization to a deployed stack: NAME=, SCHEDULE=, STALLED_AFTER=, STACK=
 	@python -m operations.connections add --stack="$$CONNECTION_STACK" --schedule="$$CONNECTION_SCHEDULE" \
 		--stalled-after="$$CONNECTION_STALLED_AFTER" -- "$$CONNECTION_NAME"
 
-connection-remove: setup ## stop synchronizing it; what is archived stays: NAME=, STACK=
+connection-remove: setup ## remove one; its archive stays: NAME=, STACK=
 	@python -m operations.connections remove --stack="$$CONNECTION_STACK" -- "$$CONNECTION_NAME"
 
-connections: setup ## the organizations of a deployed stack, and how far each one is: STACK=
+connections: setup ## list the organizations of a deployed stack, and how far each one is: STACK=
 	@python -m operations.connections list --stack="$$CONNECTION_STACK"
 
-webhook-subscribe: setup ## have Qonto tell a deployed stack of every change at once: NAME=, STACK=
+webhook-subscribe: setup ## subscribe a deployed stack to a connection's webhooks: NAME=, STACK=
 	@python -m operations.webhooks subscribe --stack="$$CONNECTION_STACK" -- "$$CONNECTION_NAME"
 
-webhook-list: setup ## a connection's webhook subscriptions at Qonto: NAME=, STACK=
+webhook-list: setup ## list a connection's webhook subscriptions: NAME=, STACK=
 	@python -m operations.webhooks list --stack="$$CONNECTION_STACK" -- "$$CONNECTION_NAME"
 
-webhook-unsubscribe: setup ## end one of them, and forget its secret: NAME=, ID=, STACK=
+webhook-unsubscribe: setup ## end a subscription, and remove its secret: NAME=, ID=, STACK=
 	@python -m operations.webhooks unsubscribe --stack="$$CONNECTION_STACK" --id="$$WEBHOOK_ID" -- "$$CONNECTION_NAME"
 
-webhook-load: setup ## a burst of webhooks on loopback: none is lost, each acknowledged within a second
+webhook-load: setup ## load-test the webhook function on loopback
 	@python -m local.webhook_load $(ARGS)
 
-clean: ## forget the local run: its archive, its state, the build
+clean: ## delete the local run: its archive, its state, the build
 	rm -rf .local .aws-sam
 
 setup: .venv/ready
@@ -117,8 +118,9 @@ setup-bench: .venv-bench/ready
 	@.venv-$*/bin/pip install --quiet --require-hashes -r $<
 	@touch $@
 
-COMPILE := uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.13 --custom-compile-command "make lock"
-lock: setup ## pin the newest dependencies, with hashes
+# PACKAGE= names the only package to upgrade. Without it all are upgraded.
+COMPILE := uv pip compile --quiet $(if $(PACKAGE),--upgrade-package $(PACKAGE),--upgrade) --generate-hashes --no-emit-index-url --python-version 3.13 --custom-compile-command "make lock"
+lock: setup ## pin the newest dependencies, with hashes; only one with PACKAGE=
 	$(COMPILE) requirements/layer.in -o layers/common/requirements.txt
 	$(COMPILE) requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) requirements/sam.in -o requirements/sam.txt
