@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
+from local.in_memory.errors import ServiceError
 from qonto_sync.errors import CredentialsRefused, Permanent, Retriable
 
 if TYPE_CHECKING:
@@ -30,15 +31,9 @@ def refused(code: str, status: int) -> Fault:
     """The service says no, and does nothing."""
 
     def behave(_apply: Apply, _request: Mapping[str, Any]) -> Any:
-        raise client_error(code, status)
+        raise ServiceError(code, status)
 
     return Fault(f"is answered {code}", behave)
-
-
-def client_error(code: str, status: int, **more: Any) -> ClientError:
-    """An error as botocore makes it from a service's answer."""
-    answer: Any = {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": status}, **more}
-    return ClientError(answer, "Simulated")
 
 
 def _unreachable(_apply: Apply, _request: Mapping[str, Any]) -> Any:

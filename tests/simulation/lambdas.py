@@ -25,15 +25,14 @@ from tests.simulation.qonto import QontoPort
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from local.in_memory.sqs import InMemorySqs, Received
     from qonto_sync.model import ConnectionName
     from qonto_sync.sync import SyncPolicy
-    from tests.simulation.dynamodb import MemoryDynamoDb
     from tests.simulation.network import Network
     from tests.simulation.organization import Organization
     from tests.simulation.qonto import Habits
-    from tests.simulation.s3 import MemoryS3
     from tests.simulation.scheduler import Process
-    from tests.simulation.sqs import MemorySqs, Received
+    from tests.simulation.services import SimulatedDynamoDb, SimulatedS3
     from tests.simulation.watch import Watch
 
 _SYNC_SECONDS, _RETRY_SECONDS = 900, 120
@@ -51,9 +50,9 @@ class Lambdas:
 
     organization: Organization
     habits: Habits
-    s3: MemoryS3
-    dynamodb: MemoryDynamoDb
-    sqs: MemorySqs
+    s3: SimulatedS3
+    dynamodb: SimulatedDynamoDb
+    sqs: InMemorySqs
     network: Network
     policy: SyncPolicy
     watch: Watch

@@ -16,8 +16,8 @@ from qonto_sync.times import from_text, to_text
 from qonto_sync.token_refresh import GRACE, TokenRefresh
 from tests.fakes import CONNECTION, CountedDeadline
 from tests.simulation.decisions import Kind
-from tests.simulation.dynamodb import MemoryDynamoDb
 from tests.simulation.scheduler import Scheduler
+from tests.simulation.services import SimulatedDynamoDb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -75,7 +75,7 @@ class RefreshWorld:
         self.scheduler = scheduler = Scheduler(START)
         self.server = OAuthServer(scheduler, strict=bool(decisions.pick("world", "strict", Kind.WORLD, 2)))
         self.secret = {"client_id": "c", "client_secret": "s", "refresh_token": "token-0", "expires_at": to_text(START)}
-        self.dynamodb = MemoryDynamoDb(scheduler, index_lag=timedelta)
+        self.dynamodb = SimulatedDynamoDb(scheduler, index_lag=timedelta)
         self.story: list[str] = []
         self.problems: list[str] = []
         self._workers = count(1)

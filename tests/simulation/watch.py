@@ -28,13 +28,14 @@ from qonto_sync.times import from_text
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from local.in_memory.expressions import Item
+    from local.in_memory.s3 import StoredObject as S3Object
     from qonto_sync.model import ConnectionName, LedgerRow, StoredObject
     from qonto_sync.result import SyncResult
     from qonto_sync.window import Window
-    from tests.simulation.dynamodb import Item, MemoryDynamoDb
     from tests.simulation.organization import Organization, Version
-    from tests.simulation.s3 import MemoryS3, StoredVersion
     from tests.simulation.scheduler import Process, Scheduler
+    from tests.simulation.services import SimulatedDynamoDb, SimulatedS3
     from tests.simulation.story import Story
 
 
@@ -64,8 +65,8 @@ class Watch:
 
     connection: ConnectionName
     organization: Organization
-    s3: MemoryS3
-    dynamodb: MemoryDynamoDb
+    s3: SimulatedS3
+    dynamodb: SimulatedDynamoDb
     scheduler: Scheduler
     story: Story
     lag: timedelta
@@ -93,23 +94,21 @@ class Watch:
             if slipped and not reading.grew:
                 self.broken(f"{process} read all pages and did not meet {min(slipped)}, which was there all the time")
 
-    def object_written(self, key: str, version: StoredVersion) -> None:
+    def object_written(self, key: str, before: S3Object | None, now: S3Object) -> None:
         """Promise 3."""
         invoice_id, name = key.split("/")[-2:]
         if name == "invoice.json":
             truth = [known.document for known in self.organization.invoices.get(invoice_id, [])]
         else:
             truth = self.organization.files.get(name.removesuffix(".pdf"), [])
-        if version.body not in truth:
+        if now.body not in truth:
             self.broken(f"{key} got content that was never at the source")
             return
-        self._tell(f"writes {invoice_id} {name} {_name(truth, version.body)} to S3")
-        earlier = self.s3.versions[key][-2].body if len(self.s3.versions[key]) > 1 else None
-        back = earlier is not None and _last(truth, earlier) > _last(truth, version.body)
+        self._tell(f"writes {invoice_id} {name} {_name(truth, now.body)} to S3")
+        earlier = before.body if before else None
+        back = earlier is not None and _last(truth, earlier) > _last(truth, now.body)
         if earlier and back and truth.count(earlier) == 1 and not self._tied(invoice_id, earlier, name):
-            self.broken(
-                f"{invoice_id} {name} went back from {_name(truth, earlier)} to {_name(truth, version.body)} in S3"
-            )
+            self.broken(f"{invoice_id} {name} went back from {_name(truth, earlier)} to {_name(truth, now.body)} in S3")
 
     def item_written(self, before: Item | None, after: Item) -> None:
         """Promise 2, and the story of the ledger."""
@@ -184,7 +183,7 @@ class Watch:
         return problems
 
     def _points_to(self, stored: StoredObject | None, content: bytes) -> bool:
-        found = self.s3.current(stored.key) if stored else None
+        found = self.s3.objects.get(stored.key) if stored else None
         return (
             stored is not None
             and found is not None
@@ -225,7 +224,7 @@ class Watch:
         return None
 
     def _holds(self, stored: Any, content: bytes | None) -> bool:
-        found = self.s3.current(stored["M"]["key"]["S"]) if stored else None
+        found = self.s3.objects.get(stored["M"]["key"]["S"]) if stored else None
         return found is not None and found.body == content
 
     def _tied(self, invoice_id: str, earlier: bytes, name: str) -> bool:

@@ -20,10 +20,10 @@ from tests.simulation.network import Wire
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from local.in_memory.sqs import InMemorySqs
     from qonto_sync.model import ConnectionName
     from tests.simulation.network import Network
     from tests.simulation.scheduler import Process
-    from tests.simulation.sqs import MemorySqs
     from tests.simulation.watch import Watch
 
 _SECRET: Final = "whsec_of_the_connection"
@@ -57,7 +57,7 @@ class Webhooks:
     """Delivers webhooks to processes of the webhook function, and watches what becomes of them."""
 
     network: Network
-    sqs: MemorySqs
+    sqs: InMemorySqs
     watch: Watch
     _requests: int = 0
 

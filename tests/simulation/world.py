@@ -9,18 +9,17 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
+from local.in_memory.sqs import InMemorySqs
 from qonto_sync.adapters import s3_archive
 from qonto_sync.sync import SyncPolicy
 from tests.fakes import CONNECTION
 from tests.simulation.decisions import Kind
-from tests.simulation.dynamodb import MemoryDynamoDb
 from tests.simulation.lambdas import Lambdas
 from tests.simulation.network import Network
 from tests.simulation.organization import Organization
 from tests.simulation.qonto import Habits
-from tests.simulation.s3 import MemoryS3
 from tests.simulation.scheduler import Scheduler
-from tests.simulation.sqs import MemorySqs
+from tests.simulation.services import SimulatedDynamoDb, SimulatedS3
 from tests.simulation.story import Story
 from tests.simulation.users import Clerk, Users
 from tests.simulation.watch import Watch
@@ -73,15 +72,15 @@ class _World:
         self._decisions = decisions
         self._scheduler = scheduler = Scheduler(START - timedelta(hours=6))
         organization = Organization()
-        s3 = MemoryS3()
-        dynamodb = MemoryDynamoDb(
+        s3 = SimulatedS3()
+        dynamodb = SimulatedDynamoDb(
             scheduler,
             index_lag=lambda: timedelta(
                 seconds=_INDEX_LAG_SECONDS[decisions.pick("index", "lag", Kind.ORDER, len(_INDEX_LAG_SECONDS))]
             ),
         )
-        sqs = MemorySqs(
-            scheduler,
+        sqs = InMemorySqs(
+            scheduler.now,
             visibility_timeout=timedelta(seconds=720),
             max_receive_count=8,
             retention=timedelta(minutes=choose("retention of the queue", _RETENTION_MINUTES)),
