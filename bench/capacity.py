@@ -7,8 +7,8 @@ import socket
 import time
 from typing import TYPE_CHECKING, Final
 
-from bench.running import Work
 from bench.server.organization import id_of
+from bench.work import Work
 
 if TYPE_CHECKING:
     from bench.simulator import Simulator

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from bench.simulator import Ports
+    from bench.ports import Ports
 
 _BUILD: Final = ROOT / ".aws-sam" / "build"
 _LAYER: Final = _BUILD / "CommonLayer" / "python"

@@ -13,7 +13,7 @@ from qonto_sync.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bench.simulator import Ports
+    from bench.ports import Ports
 
 ROOT: Final = Path(__file__).parent.parent
 TEMPLATE: Final = ROOT / "template.yaml"

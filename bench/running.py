@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.simulator import Simulator
+    from bench.work import Work
 
 WORKERS: Final = 16
 """Threads of each other contender that has any."""
@@ -28,16 +29,6 @@ _LAST_WORDS: Final = 3_000
 
 class JobNotDone(Exception):
     """A contender failed, or left something out; its time says nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What there is to copy."""
-
-    invoices: int
-    file_bytes: int
-    latency: bool = True
-    limits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

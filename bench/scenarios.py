@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.cold_start import cold_starts
 from bench.deployment import our_threads
-from bench.running import Work
+from bench.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bench.cold_start import ColdStart
+    from bench.ports import Ports
     from bench.running import Run, Runner
-    from bench.simulator import Ports
 
 _PDF_BYTES: Final = 100_000
 _SMALL_FILE_BYTES: Final = 500

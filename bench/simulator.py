@@ -6,17 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import urllib3
 
+from bench.ports import Ports
 from bench.server.tally import LATENCIES, NO_LATENCIES
 
 if TYPE_CHECKING:
-    from bench.running import Work
-
-_HOST = "127.0.0.1"
+    from bench.work import Work
 
 # None where the system does not tell.
 _CORES: Final = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
@@ -24,20 +22,6 @@ SERVER_CORES: Final = _CORES[-1:]
 """Its own: what it takes from its clients' time would be measured as theirs."""
 CLIENT_CORES: Final = _CORES[:1]
 """One, for Lambda gives no more to a function of less than 1 769 MB."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Where the server listens."""
-
-    qonto: int
-    files: int
-    aws: int
-    control: int
-
-    def origin(self, site: str) -> str:
-        """The address of one of them."""
-        return f"http://{_HOST}:{getattr(self, site)}"
 
 
 class Simulator:

@@ -1,73 +1,75 @@
-"""AWS on one port: S3 by its paths, the others by the target that the JSON protocol names."""
+"""AWS on one port: S3 by its paths, the other services by the target that a header of their JSON protocol names."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from typing import TYPE_CHECKING, Any, override
+from typing import TYPE_CHECKING, Any, NamedTuple, override
 
 from bench.server.http import Response, Site
+from local.in_memory.errors import ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from bench.server.dynamodb import DynamoDb
     from bench.server.http import Request
     from bench.server.s3 import S3
     from bench.server.tally import Tally
+    from local.in_memory.dynamodb import InMemoryDynamoDb
+    from local.in_memory.sqs import InMemorySqs
 
-SECRET = {"login": "bench", "secret_key": "bench"}
-"""Of every connection."""
+_CREDENTIALS = {"login": "bench", "secret_key": "bench"}
+_JSON = {"Content-Type": "application/x-amz-json-1.0"}
 
-_JSON = {"Content-Type": "application/x-amz-json-1.1"}
+
+class _Service(NamedTuple):
+    name: str
+    """What its requests are counted under."""
+    operations: Mapping[str, Callable[..., dict[str, Any]]]
 
 
 class Aws(Site):
-    """Sorts requests by service, and counts those that are not S3's."""
+    """Routes requests to their services; those of the JSON protocol are counted and answered here."""
 
-    def __init__(self, s3: S3, dynamodb: DynamoDb, *, latencies: Mapping[str, float], tally: Tally) -> None:
+    def __init__(
+        self, s3: S3, dynamodb: InMemoryDynamoDb, sqs: InMemorySqs, *, latencies: Mapping[str, float], tally: Tally
+    ) -> None:
         self._s3 = s3
-        self._dynamodb = dynamodb
         self._latencies = latencies
         self._tally = tally
+        self._services = {
+            "DynamoDB_20120810": _Service(
+                "dynamodb",
+                {
+                    "GetItem": dynamodb.get_item,
+                    "BatchGetItem": dynamodb.batch_get_item,
+                    "PutItem": dynamodb.put_item,
+                    "UpdateItem": dynamodb.update_item,
+                    "Query": dynamodb.query,
+                    "TransactWriteItems": dynamodb.transact_write_items,
+                },
+            ),
+            "AmazonSQS": _Service("sqs", {"SendMessageBatch": sqs.send_message_batch}),
+            "secretsmanager": _Service("secretsmanager", {"GetSecretValue": _secret_value}),
+        }
 
     @override
     def answer(self, request: Request) -> Response:
         """See `Site`."""
-        service, _, operation = request.headers.get("x-amz-target", "").partition(".")
-        match service.partition("_")[0]:
-            case "":
-                return self._s3.answer(request)
-            case "DynamoDB":
-                self._tally.count("dynamodb", operation)
-                response = self._dynamodb.answer(operation, request.body)
-            case "AmazonSQS":
-                self._tally.count("sqs", operation)
-                response = _json(_sent(json.loads(request.body)["Entries"]))
-            case _:
-                self._tally.count("secretsmanager", operation)
-                response = _json(_secret(json.loads(request.body)["SecretId"]))
-        return response._replace(delay=self._latencies["other"])
+        target = request.headers.get("x-amz-target")
+        if target is None:
+            return self._s3.answer(request)
+        prefix, _, operation = target.partition(".")
+        service = self._services[prefix]
+        self._tally.count(service.name, operation)
+        status = 200
+        try:
+            answer = service.operations[operation](**json.loads(request.body))
+        except ServiceError as error:
+            status, answer = error.status, {"__type": error.code, "message": error.code, **error.details}
+        return Response(status, (json.dumps(answer).encode(),), _JSON, self._latencies["other"])
 
 
-def _sent(entries: list[dict[str, Any]]) -> dict[str, Any]:
-    """The answer to SendMessageBatch, the only operation; nobody receives what was sent."""
-    sent = [
-        {
-            "Id": entry["Id"],
-            "MessageId": f"message-{entry['Id']}",
-            "MD5OfMessageBody": hashlib.md5(entry["MessageBody"].encode(), usedforsecurity=False).hexdigest(),
-        }
-        for entry in entries
-    ]
-    return {"Successful": sent, "Failed": []}
-
-
-def _secret(name: str) -> dict[str, Any]:
-    """The answer to GetSecretValue, the only operation."""
-    arn = f"arn:aws:secretsmanager:eu-central-1:123456789012:secret:{name}-abcdef"
-    return {"ARN": arn, "Name": name, "VersionId": "0" * 32, "SecretString": json.dumps(SECRET)}
-
-
-def _json(answer: dict[str, Any]) -> Response:
-    return Response(200, (json.dumps(answer).encode(),), _JSON)
+def _secret_value(*, SecretId: str, **_request: Any) -> dict[str, Any]:  # noqa: N803
+    """Every secret has the same credentials."""
+    arn = f"arn:aws:secretsmanager:eu-central-1:123456789012:secret:{SecretId}-abcdef"
+    return {"ARN": arn, "Name": SecretId, "VersionId": "0" * 32, "SecretString": json.dumps(_CREDENTIALS)}

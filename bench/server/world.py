@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, override
 
 from bench.server.aws import Aws
-from bench.server.dynamodb import DynamoDb
 from bench.server.http import Response, Site
 from bench.server.limits import Limits
+from bench.server.metering import MeteredDynamoDb, MeteredS3
 from bench.server.organization import Organization
 from bench.server.qonto import Files, Qonto
 from bench.server.s3 import S3
 from bench.server.tally import LATENCIES, Tally
+from local.in_memory.sqs import InMemorySqs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,8 +67,7 @@ class World:
         self._limits = Limits(enforced=wanted.get("limits", False))
         self._latencies = dict(wanted.get("latencies", LATENCIES))
         self._tally = Tally()
-        self._s3 = S3(latencies=self._latencies, tally=self._tally)
-        self._dynamodb = DynamoDb(tally=self._tally)
+        self._bucket = MeteredS3(self._tally)
         qonto = Qonto(
             self._organization,
             self._limits,
@@ -76,7 +76,8 @@ class World:
             tally=self._tally,
         )
         files = Files(self._organization, latencies=self._latencies, tally=self._tally)
-        aws = Aws(self._s3, self._dynamodb, latencies=self._latencies, tally=self._tally)
+        s3 = S3(self._bucket, latencies=self._latencies, tally=self._tally)
+        aws = Aws(s3, MeteredDynamoDb(self._tally), _queue(), latencies=self._latencies, tally=self._tally)
         self.sites = Sites(qonto, files, aws)
 
     def unknown(self, request: Request, error: Exception) -> Response:
@@ -101,16 +102,16 @@ class World:
                 return {
                     **self._tally.as_dict(),
                     "milestones": self._limits.milestones,
-                    "objects": self._objects(),
+                    "objects": self._objects_by_kind(),
                 }
             case _:
                 raise KeyError(name)
         return {}
 
-    def _objects(self) -> dict[str, dict[str, int]]:
+    def _objects_by_kind(self) -> dict[str, dict[str, int]]:
         """How many objects of each kind, their bytes and their lines."""
         kinds: defaultdict[str, dict[str, int]] = defaultdict(lambda: {"objects": 0, "bytes": 0, "lines": 0})
-        for key, found in self._s3.objects.items():
+        for key, found in self._bucket.objects.items():
             folders, _, name = key.rpartition("/")
             extension = name.rpartition(".")[2]
             # Tables are folders of lines.
@@ -120,6 +121,16 @@ class World:
             kind["bytes"] += len(found.body)
             kind["lines"] += found.body.count(b"\n") if key.endswith(".jsonl") else 0
         return dict(kinds)
+
+
+def _queue() -> InMemorySqs:
+    """A queue from which nothing is received."""
+    return InMemorySqs(
+        lambda: datetime.now(UTC),
+        visibility_timeout=timedelta(minutes=12),
+        max_receive_count=8,
+        retention=timedelta(days=14),
+    )
 
 
 class Control(Site):

@@ -1,22 +1,25 @@
-"""Deterministic simulation: the real use cases and AWS adapters in a world that is driven by one seed.
+"""Deterministic simulation testing: the real use cases and AWS adapters in a world that one seed determines.
 
-A run of the simulation is a few hours of a small organization, its Lambdas, its bucket, table and queue. Everything
-that can differ between two runs (what users do and when, how long a call takes, which one fails or is the last of its
-process) is a *decision*, and its calm course is the decision 0. So a run is known by its departures from the calm
-course alone: a seed makes them, an exploration tries each of them once, a failure is shrunk by dropping them.
+A run simulates a few hours of a small organization with its Lambda functions, bucket, table and queue. Everything that
+can differ between two runs is a *decision*: what users do and when, how long a call takes, which call fails, where a
+process crashes. Option 0 of each decision is the default, so a run is fully described by its *deviations*: the
+decisions that took another option. A seed draws deviations at random, an exploration tries each single deviation, and
+a failing run is shrunk by dropping the deviations that it does not need.
 
-decisions   the departures, made or replayed
-story       what happened, one readable line each
-scheduler   time, and processes that take turns
-network     what lies between a process and a service
+decisions   the decisions of a run, given or drawn from a seed
+trace       what happened in a run, one line per event
+scheduler   simulated time, and processes that take turns
+network     delays, faults and crashes between a process and a service
 faults      how a call can fail
-s3, dynamodb, sqs   the services, in memory
-organization, changes, users   the source, what can happen to it, and who does it
-qonto       the port to it
-lambdas     the two functions, their schedule and the queue's deliveries
-webhooks    Qonto's webhooks, others' forgeries, and the function that receives them
-watch       what must hold at every moment, and at the end
-world       all of it together
-explore, shrink   many runs, and the shortest story of one that fails
-mutations   the product without one of its safeguards
+services    S3 and DynamoDB in memory (`local/in_memory`), with observers and an index that lags
+organization, changes, users   the data at Qonto, how it can change, and the users who change it
+qonto       the port to Qonto
+lambdas     the sync and retry functions, their schedule and their event source
+webhooks    Qonto's webhooks, forged ones, and the function that receives them
+invariants  what must hold after each effect, and at the end of a run
+world       one run of all of these together
+explore     many runs, in parallel
+shrink      reduces a failing run to a minimal counterexample
+mutations   the product with one safeguard disabled
+refresh     a smaller world of its own: several processes refresh one OAuth token
 """

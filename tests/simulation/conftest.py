@@ -1,4 +1,4 @@
-"""Workers on all cores, shared by the explorations."""
+"""Fixtures that are expensive to make, so one of each serves the whole session."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def runs() -> Iterator[Explorer]:
-    """Runs of the simulation, on all cores."""
+    """Runs simulations on all cores."""
     with explorer() as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[str]:
-    """The address of a local AWS."""
+    """The address of a moto server."""
     with moto_server() as endpoint_url:
         yield endpoint_url

@@ -1,4 +1,4 @@
-"""Where every choice of a run comes from. 0 is the calm course, so a run is known by its departures from it."""
+"""The decisions of a run. Option 0 is the default, so a run is described by its deviations from the defaults."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """What a decision is about; a seed is more or less inclined to each kind."""
+    """What a decision is about. A seed has a rate of deviations for each kind."""
 
     WORLD = "world"
     USER = "user"
@@ -25,9 +25,9 @@ class Kind(StrEnum):
 
 
 class Point(NamedTuple):
-    """One decision: the n-th of its kind that this actor meets in this place.
+    """A decision point: the n-th decision of a kind that an actor reaches in a place.
 
-    Named like this, and not by its position in the run, it stays the same when other decisions change.
+    A point is not named by its position in the run, so it stays the same when other decisions change.
     """
 
     actor: str
@@ -37,33 +37,33 @@ class Point(NamedTuple):
 
 
 class Decisions:
-    """Replays given departures from the calm course; everywhere else, all is calm."""
+    """Takes the given deviations, and the default everywhere else."""
 
-    def __init__(self, departures: Mapping[Point, int] | None = None) -> None:
-        self._forced = departures or {}
+    def __init__(self, deviations: Mapping[Point, int] | None = None) -> None:
+        self._given = deviations or {}
         self._counts: Counter[tuple[str, str, Kind]] = Counter()
         self.met: dict[Point, int] = {}
-        """Every decision of this run and how many courses it had."""
-        self.taken: dict[Point, int] = {}
-        """The departures of this run."""
+        """The number of options of each decision point that the run has reached."""
+        self.deviations: dict[Point, int] = {}
+        """The deviations that the run has taken."""
         self.quiet = False
-        """From now on all is calm, whatever was given."""
+        """Set in order to take only defaults from now on."""
 
-    def pick(self, actor: str, place: str, kind: Kind, courses: int) -> int:
-        """One of `courses` courses, 0 being the calm one."""
-        if self.quiet or courses < 2:
+    def pick(self, actor: str, place: str, kind: Kind, options: int) -> int:
+        """The option to take, from 0 to `options - 1`."""
+        if self.quiet or options < 2:
             return 0
         name = (actor, place, kind)
         self._counts[name] += 1
         point = Point(actor, place, kind, self._counts[name])
-        self.met[point] = courses
-        course = self._decide(point, courses)
-        if course:
-            self.taken[point] = course
-        return course
+        self.met[point] = options
+        option = self._decide(point, options)
+        if option:
+            self.deviations[point] = option
+        return option
 
-    def _decide(self, point: Point, courses: int) -> int:
-        return min(self._forced.get(point, 0), courses - 1)
+    def _decide(self, point: Point, options: int) -> int:
+        return min(self._given.get(point, 0), options - 1)
 
 
 _RATES: Mapping[Kind, tuple[float, ...]] = {
@@ -76,20 +76,20 @@ _RATES: Mapping[Kind, tuple[float, ...]] = {
     Kind.QUEUE: (0.0, 0.1, 0.3),
     Kind.START: (0.2, 0.9),
 }
-"""How often a decision departs. A seed takes one rate of each kind: worlds that are wild in one thing and calm in
-another find what an even mixture hides."""
+"""The probabilities of a deviation. A seed draws one of them for each kind: runs with many deviations of one kind and
+none of another find failures that runs with a few of every kind do not ("swarm testing")."""
 
 
 class SeededDecisions(Decisions):
-    """Makes departures at random; the same seed makes the same ones."""
+    """Draws deviations at random; the same seed always draws the same ones."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
-        self._random = random.Random(seed)  # noqa: S311 - chance that can be repeated
+        self._random = random.Random(seed)  # noqa: S311 - reproducible, and no secret
         self._rates = {kind: self._random.choice(rates) for kind, rates in _RATES.items()}
 
     @override
-    def _decide(self, point: Point, courses: int) -> int:
+    def _decide(self, point: Point, options: int) -> int:
         if self._random.random() >= self._rates[point.kind]:
             return 0
-        return self._random.randrange(1, courses)
+        return self._random.randrange(1, options)

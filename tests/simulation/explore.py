@@ -1,4 +1,4 @@
-"""Many runs: each departure from the calm course alone, and seeds, on all cores."""
+"""Many runs on all cores: seeds, single deviations, and combinations that seeds are unlikely to draw."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import batched
 from typing import TYPE_CHECKING, override
 
-from tests.simulation.changes import EDIT, HELD, course_of
+from tests.simulation.changes import EARLY_COMMIT, EDIT, edit_option
 from tests.simulation.decisions import Decisions, Kind, Point, SeededDecisions
 from tests.simulation.mutations import mutated
 from tests.simulation.qonto import PER_PAGE
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
     from multiprocessing.pool import Pool
 
-    from tests.simulation.shrink import Departures
+    from tests.simulation.shrink import Deviations
     from tests.simulation.world import Run
 
 _AFTER_A_PAGE = "dynamodb.batch_get_item"
+_INVOICES = 14
 _MANY_PAGES = {Point("world", "invoices", Kind.WORLD, 1): 3, Point("world", "pages per slice", Kind.WORLD, 1): 2}
 """14 invoices in one slice."""
 
@@ -31,108 +32,112 @@ _BLOCK, _CHUNK = 64, 4
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A run that broke a promise."""
+    """A run that violated an invariant."""
 
-    cause: str
-    """The seed, or that it was a single departure."""
+    origin: str
+    """The seed, or that the deviations were given."""
     run: Run
 
     @override
     def __str__(self) -> str:
-        """For a person."""
-        departures = [
-            f"  {point.actor}, {point.place} #{point.nth}: {point.kind} {course}"
-            for point, course in self.run.departures.items()
+        deviations = [
+            f"  {point.actor}, {point.place} #{point.nth}: {point.kind} {option}"
+            for point, option in self.run.deviations.items()
         ]
-        story = [f"  {line}" for line in self.run.story]
-        first = f"{self.cause}: {self.run.violations[0]}"
-        return "\n".join([first, "Departures from the calm course:", *departures, "Story:", *story])
+        trace = [f"  {line}" for line in self.run.trace]
+        first = f"{self.origin}: {self.run.violations[0]}"
+        return "\n".join([first, "Deviations from the defaults:", *deviations, "Trace:", *trace])
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """The product as it is, or without one of its safeguards."""
+    """The product as it is, or with one mutation."""
 
     mutation: str | None = None
 
     def try_seed(self, seed: int) -> Failure | None:
-        """One run of this seed."""
+        """Runs a seed."""
         return self._failure(f"seed {seed}", SeededDecisions(seed))
 
-    def try_departures(self, departures: Departures) -> Failure | None:
-        """One run with just these departures."""
-        return self._failure("one departure", Decisions(departures))
+    def try_deviations(self, deviations: Deviations) -> Failure | None:
+        """Runs with just these deviations."""
+        return self._failure("given deviations", Decisions(deviations))
 
-    def shortest(self, failures: Iterable[Failure]) -> Failure:
-        """The failure that takes the least to tell, told as shortly as possible."""
-        simplest = min(failures, key=lambda failure: len(failure.run.departures))
-        return replace(simplest, run=shrink(simplest.run, lambda departures: self._run(Decisions(departures))))
+    def shrunk(self, failures: Iterable[Failure]) -> Failure:
+        """The failure with the fewest deviations, shrunk."""
+        simplest = min(failures, key=lambda failure: len(failure.run.deviations))
+        return replace(simplest, run=shrink(simplest.run, lambda deviations: self._run(Decisions(deviations))))
 
-    def _failure(self, cause: str, decisions: Decisions) -> Failure | None:
+    def _failure(self, origin: str, decisions: Decisions) -> Failure | None:
         run = self._run(decisions)
-        return Failure(cause, run) if run.violations else None
+        return Failure(origin, run) if run.violations else None
 
     def _run(self, decisions: Decisions) -> Run:
         with mutated(self.mutation):
             return simulate(decisions)
 
 
-def single_departures(kinds: Collection[Kind]) -> list[Departures]:
-    """Every way to depart from the calm course in one point only."""
+def single_deviations(kinds: Collection[Kind]) -> list[Deviations]:
+    """Each other option of each decision of the default run, alone."""
     met = simulate(Decisions()).met
-    return [{point: course} for point, courses in met.items() if point.kind in kinds for course in range(1, courses)]
+    return [{point: option} for point, options in met.items() if point.kind in kinds for option in range(1, options)]
 
 
-def entries_and_exits() -> list[Departures]:
-    """A late commit enters a slice of several pages just when an edit takes another invoice out of it.
+def entries_and_exits() -> list[Deviations]:
+    """A late commit adds an invoice to a slice of several pages at the moment when an edit removes another one.
 
-    In each run before or after another page, and with another invoice that leaves. Before, in the first batches of
-    retries, enough invoices are edited to fill the pages.
+    Each case does so before or after another page, and removes another invoice. Before that, during the first retry
+    batches, enough invoices are edited to fill the pages.
     """
-    calm = simulate(Decisions(_MANY_PAGES)).met
-    early = [point for point in calm if point.actor in {"retry-4", "retry-5"} and point.kind is Kind.USER]
-    edits = {point: course_of(EDIT, 5 + number) for number, point in enumerate(early)}
+    default = simulate(Decisions(_MANY_PAGES)).met
+    early = [point for point in default if point.actor in {"retry-4", "retry-5"} and point.kind is Kind.USER]
+    edits = {point: edit_option(EDIT, 5 + number) for number, point in enumerate(early)}
     met = simulate(Decisions(_MANY_PAGES | edits)).met
     calls = [point for point in met if point[:2] in {("sync-2", place) for place in ("qonto.page", _AFTER_A_PAGE)}]
     return [
-        {**_MANY_PAGES, **edits, call._replace(place=f"{call.place}, {HELD}"): 1, call: course_of(EDIT, target)}
+        {
+            **_MANY_PAGES,
+            **edits,
+            call._replace(place=f"{call.place}, {EARLY_COMMIT}"): 1,
+            call: edit_option(EDIT, target),
+        }
         for call in calls
         if call.kind is Kind.USER
-        for target in range(14)
+        for target in range(_INVOICES)
     ]
 
 
-def reorderings() -> list[Departures]:
-    """The list changes its order just when an edit takes an invoice out of it; in each run at another page."""
+def reorderings() -> list[Deviations]:
+    """The list changes its order at the moment when an edit removes an invoice from it; each case at another page."""
     world = {**_MANY_PAGES, Point("world", "unstable order", Kind.WORLD, 1): 1}
     pages = [point for point in simulate(Decisions(world)).met if point.actor == "sync-1" and point.kind is Kind.ORDER]
     return [
-        {**world, page: PER_PAGE, page._replace(kind=Kind.USER): course_of(EDIT, target)}
+        {**world, page: PER_PAGE, page._replace(kind=Kind.USER): edit_option(EDIT, target)}
         for page in pages
-        for target in range(14)
+        for target in range(_INVOICES)
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class Explorer:
-    """Runs on all cores, block by block: who has seen enough leaves no work behind."""
+    """Runs on all cores, in blocks: a caller that stops early leaves at most one block of unneeded work."""
 
     pool: Pool
 
     def seeds(self, seeds: Iterable[int], variant: Variant) -> Iterator[Failure | None]:
-        """What became of each seed."""
+        """The failure of each seed, or None."""
         return self._each(variant.try_seed, seeds)
 
-    def departures(self, cases: Iterable[Departures], variant: Variant) -> Iterator[Failure | None]:
-        """What became of each case."""
-        return self._each(variant.try_departures, cases)
+    def deviations(self, cases: Iterable[Deviations], variant: Variant) -> Iterator[Failure | None]:
+        """The failure of each case, or None."""
+        return self._each(variant.try_deviations, cases)
 
-    def shortest(self, seeds: Iterable[int], variant: Variant) -> Failure | None:
-        """The shortest story of the first seeds that fail."""
+    def counterexample(self, seeds: Iterable[int], variant: Variant) -> Failure | None:
+        """A shrunk failure from the first block of seeds that has one."""
         for block in batched(seeds, _BLOCK, strict=False):
             failures = [failure for failure in self.seeds(block, variant) if failure]
             if failures:
-                return variant.shortest(failures)
+                return variant.shrunk(failures)
         return None
 
     def _each[T](self, attempt: Callable[[T], Failure | None], cases: Iterable[T]) -> Iterator[Failure | None]:
@@ -142,7 +147,7 @@ class Explorer:
 
 @contextmanager
 def explorer() -> Iterator[Explorer]:
-    """Has the workers while it is open."""
-    # To fork a process that has threads, as a test run has, is not safe.
+    """Has a pool of workers while it is open."""
+    # Forking a process with threads, such as a test run, is not safe.
     with multiprocessing.get_context("spawn").Pool() as pool:
         yield Explorer(pool)

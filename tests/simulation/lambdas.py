@@ -1,4 +1,4 @@
-"""The two functions and what starts them: the schedule, people in a hurry, and the queue."""
+"""The sync and retry functions, and what invokes them: the schedule, an operator, and the queue."""
 
 from __future__ import annotations
 
@@ -22,61 +22,60 @@ from qonto_sync.usecases.run_context import RunContext
 from qonto_sync.usecases.sync_run import SyncRun
 from tests.fakes import CONNECTION, InlineExecutor
 from tests.simulation.decisions import Kind
-from tests.simulation.network import Wire
+from tests.simulation.network import SimulatedClient
 from tests.simulation.qonto import QontoPort
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from local.in_memory.sqs import InMemorySqs, Received
     from qonto_sync.domain.ids import ConnectionName
     from qonto_sync.usecases.sync_run import SyncPolicy
-    from tests.simulation.dynamodb import MemoryDynamoDb
+    from tests.simulation.invariants import Invariants
     from tests.simulation.network import Network
     from tests.simulation.organization import Organization
-    from tests.simulation.qonto import Habits
-    from tests.simulation.s3 import MemoryS3
+    from tests.simulation.qonto import ApiVariations
     from tests.simulation.scheduler import Process
-    from tests.simulation.sqs import MemorySqs, Received
-    from tests.simulation.watch import Watch
+    from tests.simulation.services import SimulatedDynamoDb, SimulatedS3
 
 _SYNC_SECONDS, _RETRY_SECONDS = 900, 120
 _BATCH_SIZES = (5, 1, 2)
 _CONCURRENCY = 2
-_MOST_RETRIES = 2_000
-"""More deliveries than there is work for when all is quiet: messages keep each other alive."""
-_ANOTHER_RUN_AFTER = (None, 0.0, 0.5, 3.0, 30.0, 90.0, 150.0, 300.0)
-"""Seconds after the hourly run that someone invokes the function by hand, if anyone does."""
+_MAX_QUIET_RETRIES = 2_000
+"""More deliveries in the quiet hours than there is work for: more of them mean that messages cause each other."""
+_MANUAL_RUN_AFTER = (None, 0.0, 0.5, 3.0, 30.0, 90.0, 150.0, 300.0)
+"""Seconds from the hourly run to a manual invocation of the function; None: there is none."""
 
 
 @dataclass(slots=True)
 class Lambdas:
-    """Starts processes, each with adapters of its own on the shared services."""
+    """Starts processes, each with its own adapters, on the shared services."""
 
     organization: Organization
-    habits: Habits
-    s3: MemoryS3
-    dynamodb: MemoryDynamoDb
-    sqs: MemorySqs
+    variations: ApiVariations
+    s3: SimulatedS3
+    dynamodb: SimulatedDynamoDb
+    sqs: InMemorySqs
     network: Network
     policy: SyncPolicy
-    watch: Watch
+    invariants: Invariants
     _syncs: int = 0
     _retries: int = 0
     _quiet_retries: int = 0
     _retries_running: int = 0
     _polls_at: datetime | None = None
 
-    def hourly(self) -> None:
-        """The schedule fires; perhaps someone else starts a run, too."""
+    def run_schedule(self) -> None:
+        """Starts the hourly run, and perhaps a manual one."""
         self._syncs += 1
-        again = self.network.decisions.pick("schedule", "hour", Kind.START, len(_ANOTHER_RUN_AFTER))
+        manual = self.network.decisions.pick("schedule", "hour", Kind.START, len(_MANUAL_RUN_AFTER))
         self._sync(f"sync-{self._syncs}")
-        delay = _ANOTHER_RUN_AFTER[again]
+        delay = _MANUAL_RUN_AFTER[manual]
         if delay is not None:
             self.network.scheduler.after(delay, partial(self._sync, f"sync-{self._syncs}b"))
 
     def poll(self) -> None:
-        """Delivers what is visible in the queue, and comes back when there will be more."""
+        """Delivers the visible messages, and schedules the next poll."""
         scheduler, decisions = self.network.scheduler, self.network.decisions
         while self._retries_running < _CONCURRENCY:
             newest_first = bool(decisions.pick("queue", "order", Kind.QUEUE, 2))
@@ -88,14 +87,14 @@ class Lambdas:
                 self.sqs.duplicate(batch[0].receipt)
             self._retries += 1
             self._quiet_retries += decisions.quiet
-            if self._quiet_retries == _MOST_RETRIES:
-                self.watch.broken(f"messages were delivered {_MOST_RETRIES} times after all was quiet, and it goes on")
+            if self._quiet_retries == _MAX_QUIET_RETRIES:
+                self.invariants.violated(f"{_MAX_QUIET_RETRIES} batches of messages were delivered in the quiet hours")
             self._retries_running += 1
             scheduler.spawn(f"retry-{self._retries}", _RETRY_SECONDS, partial(self._retry_body, batch=batch))
-        self.come_back()
+        self.schedule_poll()
 
-    def come_back(self) -> None:
-        """Polls when the next message becomes visible; a busy function polls when it is done."""
+    def schedule_poll(self) -> None:
+        """Schedules a poll for when the next message becomes visible. At full concurrency, the end of a batch polls."""
         visible = self.sqs.next_visible()
         if visible is None or self._retries_running >= _CONCURRENCY:
             return
@@ -105,7 +104,7 @@ class Lambdas:
             scheduler.at(self._polls_at, self.poll)
 
     def _sync(self, name: str) -> None:
-        self._tell(f"{name} starts")
+        self._log(f"{name} starts")
         self.network.scheduler.spawn(name, _SYNC_SECONDS, self._sync_body)
 
     def _sync_body(self, process: Process) -> None:
@@ -128,22 +127,22 @@ class Lambdas:
         try:
             result = run.execute()
         except (Fatal, Retriable) as error:
-            self._tell(f"{process.name} fails: {type(error).__name__}: {error}")
-        except Exception as error:  # noqa: BLE001 - none may come out of a use case
-            self.watch.broken(f"{process.name} raised {error!r}")
+            self._log(f"{process.name} fails: {type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001 - a use case may raise no other
+            self.invariants.violated(f"{process.name} raised {error!r}")
         else:
-            self._tell(f"{process.name} ends: {result.outcome}")
-            self.watch.run_ended(process, result)
+            self._log(f"{process.name} ends: {result.outcome}")
+            self.invariants.run_ended(process, result)
 
     def _retry_body(self, process: Process, batch: list[Received]) -> None:
-        """As the handler of the retry function does it, and its event source around it."""
-        self._tell(f"{process.name} starts with {len(batch)} messages")
+        """What the retry function's handler does, and its event source around it."""
+        self._log(f"{process.name} starts with {len(batch)} messages")
         try:
             failed = self._handle(process, batch)
             for message in batch:
                 if message.receipt not in failed:
                     self.sqs.delete(message.receipt)
-            self._tell(f"{process.name} ends: {len(failed)} failed")
+            self._log(f"{process.name} ends: {len(failed)} failed")
         finally:
             self._retries_running -= 1
             self.network.scheduler.after(1, self.poll)
@@ -171,20 +170,20 @@ class Lambdas:
                 worker.process(QueueRecord(message.receipt, message.receipt, message.receive_count, message.body))
             except SyncError:
                 failed.add(message.receipt)
-            except Exception as error:  # noqa: BLE001 - none may come out of a use case
-                self.watch.broken(f"{process.name} raised {error!r}")
+            except Exception as error:  # noqa: BLE001 - a use case may raise no other
+                self.invariants.violated(f"{process.name} raised {error!r}")
                 failed.add(message.receipt)
         return failed
 
     def _source(self) -> QontoPort:
-        return QontoPort(self.organization, self.habits, self.network, self.watch.page_answered)
+        return QontoPort(self.organization, self.variations, self.network, self.invariants.page_read)
 
     def _archiver(self, source: QontoPort) -> InvoiceArchiver:
         return InvoiceArchiver(
             CONNECTION,
             source=source,
             files=source,
-            archive=S3Archive(self._wire("s3"), "archive"),
+            archive=S3Archive(self._client("s3"), "archive"),
             ledger=self._ledger(),
             clock=self.network.scheduler,
             random=_middle,
@@ -194,13 +193,13 @@ class Lambdas:
         return DynamoDbLedger(self._table(), self.network.scheduler, _middle)
 
     def _queue(self) -> SqsRetryQueue:
-        return SqsRetryQueue(self._wire("sqs"), "https://sqs.example/retry")
+        return SqsRetryQueue(self._client("sqs"), "https://sqs.example/retry")
 
     def _table(self) -> StateTable:
-        return StateTable(self._wire("dynamodb"), "state")
+        return StateTable(self._client("dynamodb"), "state")
 
-    def _wire(self, service: str) -> Any:
-        return Wire(service, getattr(self, service), self.network)
+    def _client(self, service: str) -> Any:
+        return SimulatedClient(service, getattr(self, service), self.network)
 
     def _deadline(self, process: Process, seconds: int) -> InvocationDeadline:
         end = process.started + timedelta(seconds=seconds)
@@ -208,10 +207,10 @@ class Lambdas:
             lambda: round((end - self.network.scheduler.now()).total_seconds() * 1000),
         )
 
-    def _tell(self, line: str) -> None:
-        self.network.story.tell(self.network.scheduler.now(), line)
+    def _log(self, line: str) -> None:
+        self.network.trace.add(self.network.scheduler.now(), line)
 
 
 def _middle() -> float:
-    """Chance that always lies in the middle: what varies in a run is decided elsewhere."""
+    """A constant in place of a random number: only decisions may differ between runs."""
     return 0.5

@@ -1,4 +1,4 @@
-"""Safeguards switched off, one at a time: the simulation is worth what it finds then."""
+"""Mutations of the product, each with one safeguard disabled. The simulation must find a violation in each."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ _SLOW_DOWNLOAD = timedelta(seconds=80)
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """One name of the product, given another meaning."""
+    """An attribute of the product, and what replaces it."""
 
     owner: Any
     name: str
-    instead: object
+    replacement: object
 
 
 @contextmanager
 def mutated(name: str | None) -> Iterator[None]:
-    """The product without this safeguard; the product as it is if there is no name."""
+    """The product with this mutation; the product as it is if the name is None."""
     if name is None:
         yield
         return
     mutation = MUTATIONS[name]
-    with patch.object(mutation.owner, mutation.name, mutation.instead):
+    with patch.object(mutation.owner, mutation.name, mutation.replacement):
         yield
 
 
@@ -67,8 +67,8 @@ def _unrecorded(archiver: InvoiceArchiver, invoice_id: InvoiceId, status: str | 
 _read_checkpoint = dynamodb_checkpoints._checkpoint
 
 
-def _by_someone_else(item: dict[str, Any]) -> Checkpoint:
-    return replace(_read_checkpoint(item), run_id=RunId("someone else"))
+def _by_another_run(item: dict[str, Any]) -> Checkpoint:
+    return replace(_read_checkpoint(item), run_id=RunId("another run"))
 
 
 _window_to_cover = window.window_to_cover
@@ -85,7 +85,7 @@ def _without_lag(*known: Any, overlap: timedelta, lag: timedelta) -> Window:
 _cover = sync_run.SyncRun._cover
 
 
-def _as_if_all_were_fresh(run: sync_run.SyncRun, window: Window) -> None:
+def _without_fresh_end(run: sync_run.SyncRun, window: Window) -> None:
     run._fresh_from = window.start
     _cover(run, window)
 
@@ -93,7 +93,7 @@ def _as_if_all_were_fresh(run: sync_run.SyncRun, window: Window) -> None:
 _after_archiving = retry_schedule.after_archiving
 
 
-def _when_it_had_come(invoice: Invoice, row: LedgerRow | None, fetched_at: datetime) -> Pending | None:
+def _from_end_of_download(invoice: Invoice, row: LedgerRow | None, fetched_at: datetime) -> Pending | None:
     return _after_archiving(invoice, row, fetched_at + _SLOW_DOWNLOAD)
 
 
@@ -122,36 +122,44 @@ def _as_if_inserted(_archiver: slice_archiver.SliceArchiver, steps: Any) -> list
     return [step._replace(result=replace(step.result, row=replace(step.result.row, version=1))) for step in steps]
 
 
-FRESH_END = "the fresh end of a window is not read apart"
+FRESH_END = "the fresh end of a window is not read separately"
 
 MUTATIONS: Mapping[str, Mutation] = {
     "pages are read front to back": Mutation(Reading, "pages", _front_to_back),
-    FRESH_END: Mutation(sync_run.SyncRun, "_cover", _as_if_all_were_fresh),
-    "every reading counts as complete": Mutation(Reading, "is_complete", instead=True),
+    FRESH_END: Mutation(sync_run.SyncRun, "_cover", _without_fresh_end),
+    "every reading counts as complete": Mutation(Reading, "is_complete", replacement=True),
     "S3 is written unconditionally": Mutation(s3_archive, "_condition", lambda _over: {}),
-    "a writer does not announce that it replaces an object": Mutation(
+    "a writer records no intent before it replaces an object": Mutation(
         WriteIntent, "_record_intent", lambda _objects: None
     ),
-    "the ledger is believed although a writer announced itself": Mutation(
+    "a row with another writer's intent is trusted": Mutation(
         WriteIntent, "matches", lambda _objects, _stored: True
     ),
-    "a change that the document does not tell is not looked for": Mutation(
+    "changes that the document does not show are not looked for": Mutation(
         Invoice, "of", staticmethod(_of_the_document_alone)
     ),
-    "an invoice that does not tell its changes counts as old": Mutation(
+    "an invoice without updated_at counts as unchanged since its creation": Mutation(
         Invoice, "of", staticmethod(_changed_when_created)
     ),
-    "rows of new invoices are taken for inserted": Mutation(slice_archiver.SliceArchiver, "_insert", _as_if_inserted),
+    "rows of new invoices count as inserted without an insert": Mutation(
+        slice_archiver.SliceArchiver, "_insert", _as_if_inserted
+    ),
     "failures are not recorded before the commit": Mutation(InvoiceArchiver, "_record", _unrecorded),
-    "an own commit is taken for another run's": Mutation(dynamodb_checkpoints, "_checkpoint", _by_someone_else),
-    "what is overdue is not requeued": Mutation(sync_run.SyncRun, "_requeue_overdue", lambda _run: None),
-    "a PDF that may be made anew is taken as final": Mutation(retry_schedule, "SETTLING_TIME", timedelta(0)),
-    "a PDF counts as looked at when it had come": Mutation(retry_schedule, "after_archiving", _when_it_had_come),
-    "a known attachment is not looked at again": Mutation(InvoiceArchiver, "_file", _known_file),
+    "a run does not recognize its own commit": Mutation(dynamodb_checkpoints, "_checkpoint", _by_another_run),
+    "overdue invoices are not sent to the queue again": Mutation(
+        sync_run.SyncRun, "_requeue_overdue", lambda _run: None
+    ),
+    "a PDF that may be regenerated counts as final": Mutation(retry_schedule, "SETTLING_TIME", timedelta(0)),
+    "a PDF counts as read at the end of its download": Mutation(
+        retry_schedule, "after_archiving", _from_end_of_download
+    ),
+    "a known attachment is not read again": Mutation(InvoiceArchiver, "_file", _known_file),
     "an older version is written over a newer one": Mutation(LedgerRow, "is_newer_than", lambda _row, _invoice: False),
     "windows do not overlap": Mutation(sync_run, "window_to_cover", _without_overlap),
-    "windows end at the present": Mutation(sync_run, "window_to_cover", _without_lag),
-    "anybody may sign a webhook": Mutation(Signature, "is_of", lambda _signature, _body, _secrets: True),
-    "a webhook is valid for ever": Mutation(Signature, "is_timely", lambda _signature, _now, _tolerance: True),
+    "windows end at the present time": Mutation(sync_run, "window_to_cover", _without_lag),
+    "the signature of a webhook is not verified": Mutation(
+        Signature, "is_of", lambda _signature, _body, _secrets: True
+    ),
+    "the age of a webhook is not checked": Mutation(Signature, "is_timely", lambda _signature, _now, _tolerance: True),
 }
-"""What each one is called, and what it changes."""
+"""Mutations by name."""

@@ -1,4 +1,4 @@
-"""What lies between a process and a service: time, other people's doings, faults, and the end of the process."""
+"""What happens between a process and a service: delays, actions of users, faults and crashes."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.decisions import Kind
-from tests.simulation.faults import OF_CALLS
+from tests.simulation.faults import SERVICE_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tests.simulation.decisions import Decisions
-    from tests.simulation.faults import Apply, Fault
+    from tests.simulation.faults import Fault, Operation
     from tests.simulation.scheduler import Scheduler
-    from tests.simulation.story import Story
+    from tests.simulation.trace import Trace
 
-_SECONDS = (0.02, 1.0, 10.0, 80.0)
-"""How long a request may be on its way; the last is an SDK that tried again for a while."""
+_DELAYS = (0.02, 1.0, 10.0, 80.0)
+"""Seconds that a request may take; 80 s is an SDK that retries for a while."""
 
-_EFFECTS = frozenset(
+_WRITES = frozenset(
     {
         "s3.put_object",
         "s3.complete_multipart_upload",
@@ -30,51 +30,51 @@ _EFFECTS = frozenset(
         "sqs.change_message_visibility",
     }
 )
-"""What changes the world. To die after any other call is to die before the next one."""
+"""The calls that change the world. A crash after any other call is the same as a crash before the next one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Carries the calls of all processes."""
+    """Makes the calls of all processes."""
 
     scheduler: Scheduler
     decisions: Decisions
-    story: Story
-    interlude: Callable[[str, str], None]
-    """The moment before a call is on its way, when others may act."""
-    check: Callable[[], None]
-    """Looks at the world after each effect."""
+    trace: Trace
+    before_call: Callable[[str, str], None]
+    """Called with process and operation before a call is sent: users may act at that moment."""
+    check_invariants: Callable[[], None]
+    """Called after each write."""
 
-    def call(self, operation: str, apply: Apply, request: Mapping[str, Any], faults: Sequence[Fault]) -> Any:
-        """Carries one call of the current process, which may not live to see its answer."""
+    def call(self, name: str, operation: Operation, request: Mapping[str, Any], faults: Sequence[Fault]) -> Any:
+        """Makes a call of the current process, which may crash before or after it."""
         process = self.scheduler.current
         process.check_alive()
-        self.interlude(process.name, operation)
-        process.pause(_SECONDS[self.decisions.pick(process.name, operation, Kind.DELAY, len(_SECONDS))])
-        has_effect = operation in _EFFECTS
-        end = self.decisions.pick(process.name, operation, Kind.CRASH, 3 if has_effect else 2)
-        if end == 1:
-            self._tell(f"{process.name} dies before {operation}")
+        self.before_call(process.name, name)
+        process.pause(_DELAYS[self.decisions.pick(process.name, name, Kind.DELAY, len(_DELAYS))])
+        is_write = name in _WRITES
+        crash = self.decisions.pick(process.name, name, Kind.CRASH, 3 if is_write else 2)
+        if crash == 1:
+            self._log(f"{process.name} crashes before {name}")
             process.crash()
-        fault = self.decisions.pick(process.name, operation, Kind.FAULT, 1 + len(faults))
+        fault = self.decisions.pick(process.name, name, Kind.FAULT, 1 + len(faults))
         try:
             if not fault:
-                return apply(**request)
-            self._tell(f"{process.name} {operation} {faults[fault - 1].name}")
-            return faults[fault - 1].behave(apply, request)
+                return operation(**request)
+            self._log(f"{process.name} {name} {faults[fault - 1].name}")
+            return faults[fault - 1].inject(operation, request)
         finally:
-            if has_effect:
-                self.check()
-            if end == 2:
-                self._tell(f"{process.name} dies after {operation}")
+            if is_write:
+                self.check_invariants()
+            if crash == 2:
+                self._log(f"{process.name} crashes after {name}")
                 process.crash()
 
-    def _tell(self, line: str) -> None:
-        self.story.tell(self.scheduler.now(), line)
+    def _log(self, line: str) -> None:
+        self.trace.add(self.scheduler.now(), line)
 
 
-class Wire:
-    """A boto3 client to the adapters: each of its methods goes over the network to the service in memory."""
+class SimulatedClient:
+    """A boto3 client as far as the adapters use it: each method calls the service in memory over the network."""
 
     def __init__(self, name: str, service: object, network: Network) -> None:
         self._name = name
@@ -82,6 +82,6 @@ class Wire:
         self._network = network
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
-        operation = f"{self._name}.{method}"
-        apply, faults = getattr(self._service, method), OF_CALLS[operation]
-        return lambda **request: self._network.call(operation, apply, request, faults)
+        name = f"{self._name}.{method}"
+        operation, faults = getattr(self._service, method), SERVICE_FAULTS[name]
+        return lambda **request: self._network.call(name, operation, request, faults)

@@ -1,4 +1,4 @@
-"""The truth at the source: every version of every invoice and of every file."""
+"""The data at Qonto: every version of every invoice and of every file. It is what the archive is compared with."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of an invoice, as readers get it."""
+    """One version of an invoice, as the API returns it."""
 
     number: int
-    """1 is the first."""
+    """Counted from 1."""
     fields: dict[str, Any]
     document: bytes
     updated_at: datetime
-    """What the list filters by, also when the document does not tell it."""
+    """What the list filters by, even if the document has no `updated_at`."""
     created_at: datetime
     visible_at: datetime
-    """When readers got to see it; a change that kept its `updated_at` counts as visible since that was."""
+    """When the API first returned it. A version with the `updated_at` of the one before has its `visible_at`, too."""
 
     @property
     def attachment_id(self) -> str | None:
@@ -32,13 +32,13 @@ class Version:
 
     @property
     def is_draft(self) -> bool:
-        """Whether it may lack a PDF, and be deleted."""
+        """Drafts need no PDF, and can be deleted."""
         return bool(self.fields["status"] == "draft")
 
 
 @dataclass(slots=True)
 class Organization:
-    """What readers see is the last version of each."""
+    """Invoices and files by id, each with all its versions; the API returns the last one."""
 
     invoices: dict[str, list[Version]] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
@@ -46,11 +46,11 @@ class Organization:
 
     @property
     def live(self) -> dict[str, Version]:
-        """The invoices that are there now."""
+        """The last version of each invoice that is not deleted."""
         return {id_: versions[-1] for id_, versions in self.invoices.items() if id_ not in self.deleted}
 
     def put(self, invoice_id: str, fields: dict[str, Any], updated_at: datetime, visible_at: datetime) -> Version:
-        """Makes a version visible."""
+        """Adds a version."""
         versions = self.invoices.setdefault(invoice_id, [])
         before = versions[-1] if versions else None
         version = Version(
@@ -65,12 +65,12 @@ class Organization:
         return version
 
     def file(self, attachment_id: str) -> bytes | None:
-        """What a download gives now."""
+        """The content that a download returns now."""
         versions = self.files.get(attachment_id)
         return versions[-1] if versions else None
 
     def render(self, attachment_id: str, size: int, *, repeats: bool) -> None:
-        """Makes the PDF, or makes it anew; if it repeats, every other time with the same bytes."""
+        """Generates a version of the PDF; if it repeats, every other version has the same bytes."""
         versions = self.files.setdefault(attachment_id, [])
         number = len(versions) % 2 if repeats else len(versions)
         versions.append(f"%PDF-1.7 {attachment_id} r{number + 1} ".encode().ljust(size, b"."))

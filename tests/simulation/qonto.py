@@ -1,4 +1,4 @@
-"""The port to the source: what a reader gets of the organization, over the network."""
+"""The port to Qonto: reads the organization over the network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from qonto_sync.domain.errors import NotFound, Retriable
 from qonto_sync.domain.invoice import Attachment, FileKind, Invoice, InvoicePage
 from qonto_sync.domain.times import whole_seconds
 from tests.simulation.decisions import Kind
-from tests.simulation.faults import OF_SOURCE
+from tests.simulation.faults import QONTO_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,15 +27,15 @@ PER_PAGE = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Habits:
-    """What Qonto does not promise about its list."""
+class ApiVariations:
+    """Behaviour of the list that Qonto does not document, so it differs between runs."""
 
     inclusive: bool
-    """Whether the bounds of the filter belong to the window; if not, it compares whole seconds only."""
+    """Whether the filter includes its bounds; if not, it also compares whole seconds only."""
     counts_past_the_end: bool
-    """Whether a page past the end still tells the totals."""
+    """Whether a page past the end has the totals."""
     order_may_change: bool
-    """Whether an answer may come in another order now and then."""
+    """Whether a response may have another order than the one before."""
 
 
 class QontoPort:
@@ -44,29 +44,29 @@ class QontoPort:
     def __init__(
         self,
         organization: Organization,
-        habits: Habits,
+        variations: ApiVariations,
         network: Network,
-        answered: Callable[[Window, int, list[str], list[str]], None],
+        on_page: Callable[[Window, int, list[str], list[str]], None],
     ) -> None:
-        """`answered` is told the window, the number, what was listed and what of it was on the page."""
+        """`on_page` is called with the window, the page number, the ids of the whole list and those on the page."""
         self._organization = organization
-        self._habits = habits
+        self._variations = variations
         self._network = network
-        self._answered = answered
+        self._on_page = on_page
 
     def page(self, window: Window, number: int) -> InvoicePage:
         """See `ports.InvoiceSource`."""
         requested_at = self._now()
         found: list[Version] = self._call("qonto.page", lambda: self._list(window))
         rows = found[(number - 1) * PER_PAGE : number * PER_PAGE]
-        if not self._habits.order_may_change:
-            self._answered(window, number, _ids(found), _ids(rows))
-        told = rows or self._habits.counts_past_the_end
+        if not self._variations.order_may_change:
+            self._on_page(window, number, _ids(found), _ids(rows))
+        has_totals = rows or self._variations.counts_past_the_end
         return InvoicePage(
             number,
             tuple(_invoice(version, requested_at, listed_until=window.filter_bounds[1]) for version in rows),
-            total_count=len(found) if told else 0,
-            total_pages=-(-len(found) // PER_PAGE) if told else 0,
+            total_count=len(found) if has_totals else 0,
+            total_pages=-(-len(found) // PER_PAGE) if has_totals else 0,
             clock_skew=timedelta(0),
         )
 
@@ -95,25 +95,25 @@ class QontoPort:
     def _list(self, window: Window) -> list[Version]:
         start, end = window.filter_bounds
         found = sorted(
-            (version for version in self._organization.live.values() if self._is_in(version.updated_at, start, end)),
+            (version for version in self._organization.live.values() if self._matches(version.updated_at, start, end)),
             key=lambda version: (version.created_at, version.fields["id"]),
         )
-        if self._habits.order_may_change and len(found) > 1:
+        if self._variations.order_may_change and len(found) > 1:
             process = self._network.scheduler.current
             swap = self._network.decisions.pick(process.name, "qonto.page", Kind.ORDER, len(found))
             if swap:
-                self._network.story.tell(self._now(), f"Qonto lists {found[0].fields['id']} in another place")
+                self._network.trace.add(self._now(), f"Qonto lists {found[0].fields['id']} in another place")
                 found.insert(swap, found.pop(0))
         return found
 
-    def _is_in(self, instant: datetime, start: datetime, end: datetime) -> bool:
-        return start <= instant <= end if self._habits.inclusive else start < whole_seconds(instant) < end
+    def _matches(self, instant: datetime, start: datetime, end: datetime) -> bool:
+        return start <= instant <= end if self._variations.inclusive else start < whole_seconds(instant) < end
 
     def _now(self) -> datetime:
         return self._network.scheduler.now()
 
-    def _call(self, operation: str, read: Callable[[], Any]) -> Any:
-        return self._network.call(operation, read, {}, OF_SOURCE[operation])
+    def _call(self, name: str, read: Callable[[], Any]) -> Any:
+        return self._network.call(name, read, {}, QONTO_FAULTS[name])
 
 
 def _ids(versions: list[Version]) -> list[str]:
@@ -125,7 +125,7 @@ def _invoice(version: Version, requested_at: datetime, *, listed_until: datetime
 
 
 class _Download:
-    """A file on its way; what comes is what was there when it was opened."""
+    """A download in progress; its content is what the file was when the download began."""
 
     kind = FileKind.PDF
 
@@ -137,5 +137,5 @@ class _Download:
     def parts(self, size: int) -> Iterator[bytes]:
         """See `ports.Download`."""
         for first in range(0, len(self._content), size):
-            self._network.call("files.part", lambda: None, {}, OF_SOURCE["files.part"])
+            self._network.call("files.part", lambda: None, {}, QONTO_FAULTS["files.part"])
             yield self._content[first : first + size]

@@ -1,4 +1,4 @@
-"""A small world: processes that refresh one connection's token, and an OAuth server that forgives nothing."""
+"""A smaller world: processes that refresh the token of one connection at the same time, and a strict OAuth server."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from qonto_sync.domain.times import from_text, to_text
 from qonto_sync.usecases.token_refresh import GRACE, TokenRefresh
 from tests.fakes import CONNECTION, CountedDeadline
 from tests.simulation.decisions import Kind
-from tests.simulation.dynamodb import MemoryDynamoDb
 from tests.simulation.scheduler import Scheduler
+from tests.simulation.services import SimulatedDynamoDb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,70 +29,80 @@ if TYPE_CHECKING:
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
 _SECONDS = (0.1, 1.0, 3.0)
-"""How long a call to AWS may take; several of them are slow in one run."""
+"""How long a call to AWS may take."""
 _EXCHANGE_SECONDS = (0.2, 5.0, 17.0)
-"""How long the token endpoint may take; the longest that the client waits for it is 18 s."""
-_ANOTHER_AFTER = (0.0, 0.1, 0.5, 2.0, 10.0, 19.9, 25.0, 70.0)
-_REDELIVERY = 5
+"""How long the token endpoint may take; the client's timeout is 18 s."""
+_SECOND_PROCESS_AFTER = (0.0, 0.1, 0.5, 2.0, 10.0, 19.9, 25.0, 70.0)
+_REDELIVERY_SECONDS = 5
+_MAX_RECEIVE_COUNT = 8
 _EXPIRES_IN = timedelta(hours=1)
 
 
 @dataclass(slots=True)
 class OAuthServer:
-    """Each refresh token is good for one exchange, and for repetitions of it in the grace.
+    """Accepts each refresh token for one exchange, and for repetitions of that exchange within the grace period.
 
-    A strict one lets only the pair of the last repetition live.
+    A strict server revokes the tokens of all repetitions but the last.
     """
 
     clock: Scheduler
     strict: bool
     first_used: dict[str, datetime] = field(default_factory=dict)
-    heirs: dict[str, str] = field(default_factory=dict)
-    alive: set[str] = field(default_factory=lambda: {"token-0"})
-    _made: count[int] = field(default_factory=lambda: count(1))
+    successors: dict[str, str] = field(default_factory=dict)
+    valid: set[str] = field(default_factory=lambda: {"token-0"})
+    _issued: count[int] = field(default_factory=lambda: count(1))
 
     def exchange(self, refresh_token: str) -> Tokens:
-        """A new pair."""
+        """Issues a new pair of tokens.
+
+        Raises:
+            CredentialsRejected: The refresh token is not valid, or its grace period is over.
+        """
         now = self.clock.now()
-        if refresh_token not in self.alive or now > self.first_used.setdefault(refresh_token, now) + GRACE:
+        if refresh_token not in self.valid or now > self.first_used.setdefault(refresh_token, now) + GRACE:
             raise CredentialsRejected("simulated invalid_grant")
         if self.strict:
-            self.alive.discard(self.heirs.get(refresh_token, ""))
-        heir = self.heirs[refresh_token] = f"token-{next(self._made)}"
-        self.alive.add(heir)
-        return Tokens(f"access-{heir}", now + _EXPIRES_IN, heir)
+            self.valid.discard(self.successors.get(refresh_token, ""))
+        successor = self.successors[refresh_token] = f"token-{next(self._issued)}"
+        self.valid.add(successor)
+        return Tokens(f"access-{successor}", now + _EXPIRES_IN, successor)
 
     def accepts(self, fields: Mapping[str, str]) -> bool:
-        """Whether the connection can go on from this secret."""
+        """Whether an exchange with this secret would be accepted now."""
         token = fields["refresh_token"]
-        return token in self.alive and self.clock.now() <= self.first_used.get(token, self.clock.now()) + GRACE
+        return token in self.valid and self.clock.now() <= self.first_used.get(token, self.clock.now()) + GRACE
 
 
 class RefreshWorld:
-    """Two processes find the token lapsing; a message guards each exchange; an hour later a third one comes."""
+    """Two processes find the token about to expire; a queue message repeats an exchange that was interrupted.
+
+    An hour later, a third process must be able to refresh the token again.
+    """
 
     def __init__(self, decisions: Decisions) -> None:
         self._decisions = decisions
         self.scheduler = scheduler = Scheduler(START)
         self.server = OAuthServer(scheduler, strict=bool(decisions.pick("world", "strict", Kind.WORLD, 2)))
         self.secret = {"client_id": "c", "client_secret": "s", "refresh_token": "token-0", "expires_at": to_text(START)}
-        self.dynamodb = MemoryDynamoDb(scheduler, index_lag=timedelta)
-        self.story: list[str] = []
+        self.dynamodb = SimulatedDynamoDb(scheduler, index_lag=timedelta)
+        self.trace: list[str] = []
         self.problems: list[str] = []
-        self._workers = count(1)
+        self._deliveries = count(1)
         self._owners = count(1)
 
     def run(self) -> list[str]:
-        """What went wrong in the end."""
-        again = _ANOTHER_AFTER[self._decisions.pick("world", "another", Kind.START, len(_ANOTHER_AFTER))]
+        """Runs the world, and returns what went wrong."""
+        delay = _SECOND_PROCESS_AFTER[
+            self._decisions.pick("world", "second process", Kind.START, len(_SECOND_PROCESS_AFTER))
+        ]
         self.scheduler.spawn("one", 120, self._refresh)
-        self.scheduler.after(again, partial(self.scheduler.spawn, "two", 120, self._refresh))
-        self._go_on(timedelta(hours=1))
+        self.scheduler.after(delay, partial(self.scheduler.spawn, "two", 120, self._refresh))
+        self._run_for(timedelta(hours=1))
         self._decisions.quiet = True
         if not self.server.accepts(self.secret):
             self.problems.append("the connection is locked out")
         self.scheduler.spawn("three", 120, self._refresh)
-        self._go_on(timedelta(hours=2))
+        self._run_for(timedelta(hours=2))
         if (
             not self.server.accepts(self.secret)
             or (from_text(self.secret["expires_at"]) or START) <= START + _EXPIRES_IN
@@ -101,7 +111,7 @@ class RefreshWorld:
         self.scheduler.close()
         return self.problems
 
-    def _go_on(self, until: timedelta) -> None:
+    def _run_for(self, until: timedelta) -> None:
         self.scheduler.run(START + until, stop=lambda: False)
 
     def _refresh(self, process: Process) -> None:
@@ -111,11 +121,11 @@ class RefreshWorld:
                 return
             renewed = self._use_case().refresh(fields)
         except Retriable as error:
-            self._tell(process, f"fails: {error}")
+            self._log(process, f"fails: {error}")
         except CredentialsRejected as error:
             self.problems.append(f"{process.name}: {error}")
         else:
-            self._tell(process, f"uses {renewed['access_token']}")
+            self._log(process, f"uses {renewed['access_token']}")
 
     def _finish(self, process: Process) -> None:
         done = False
@@ -123,14 +133,13 @@ class RefreshWorld:
             self._use_case().recover()
             done = True
         except (Retriable, CredentialsRejected) as error:
-            self._tell(process, f"fails: {error}")
+            self._log(process, f"fails: {error}")
         finally:
             if not done:
-                self.scheduler.after(_REDELIVERY, self._deliver)
+                self.scheduler.after(_REDELIVERY_SECONDS, self._deliver)
 
     def _deliver(self) -> None:
-        # As often as the queue does it before it gives up.
-        if (number := next(self._workers)) < 8:
+        if (number := next(self._deliveries)) < _MAX_RECEIVE_COUNT:
             self.scheduler.spawn(f"worker-{number}", 120, self._finish)
 
     def _use_case(self) -> TokenRefresh:
@@ -148,42 +157,42 @@ class RefreshWorld:
         )
 
     def _read(self) -> dict[str, str]:
-        read: dict[str, str] = self.call("secret.read", lambda: dict(self.secret), _OF_READS)
+        read: dict[str, str] = self.call("secret.read", lambda: dict(self.secret), _READ_FAULTS)
         return read
 
     def call(
         self, place: str, apply: Callable[[], Any], faults: Sequence[str], seconds: Sequence[float] = _SECONDS
     ) -> Any:
-        """One call of the current process: slow, failing, unheard, or its last."""
+        """Makes a call of the current process, which may be slow, fail, lose its response, or crash the process."""
         process = self.scheduler.current
         pick = partial(self._decisions.pick, process.name, place)
         one_way = seconds[pick(Kind.DELAY, len(seconds))] / 2
         process.pause(one_way)
-        end = pick(Kind.CRASH, 3)
-        if end == 1:
-            self._tell(process, f"dies before {place}")
+        crash = pick(Kind.CRASH, 3)
+        if crash == 1:
+            self._log(process, f"crashes before {place}")
             process.crash()
         fault = (None, *faults)[pick(Kind.FAULT, 1 + len(faults))]
         if fault == "refused":
-            self._tell(process, f"{place} is refused")
+            self._log(process, f"{place} is refused")
             raise Retriable("simulated")
         answer = apply()
-        self._tell(process, f"{place}{f': {answer!r}' if place == 'exchange' else ''}")
-        if end == 2:
-            self._tell(process, f"dies after {place}")
+        self._log(process, f"{place}{f': {answer!r}' if place == 'exchange' else ''}")
+        if crash == 2:
+            self._log(process, f"crashes after {place}")
             process.crash()
-        if fault == "unheard":
-            self._tell(process, f"{place} is not heard of")
+        if fault == "lost response":
+            self._log(process, f"{place} loses its response")
             raise Retriable("simulated")
         process.pause(one_way)
         return answer
 
-    def _tell(self, process: Process, line: str) -> None:
-        self.story.append(f"{self.scheduler.now():%H:%M:%S} {process.name} {line}")
+    def _log(self, process: Process, line: str) -> None:
+        self.trace.append(f"{self.scheduler.now():%H:%M:%S} {process.name} {line}")
 
 
-_OF_READS = ("refused",)
-_OF_WRITES = ("refused", "unheard")
+_READ_FAULTS = ("refused",)
+_WRITE_FAULTS = ("refused", "lost response")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +205,7 @@ class _Secret:
         return self.world._read()
 
     def write(self, fields: Mapping[str, str]) -> None:
-        self.world.call("secret.write", partial(self.world.secret.update, fields), _OF_WRITES)
+        self.world.call("secret.write", partial(self.world.secret.update, fields), _WRITE_FAULTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +214,7 @@ class _Endpoint:
 
     def exchange(self, fields: Mapping[str, str]) -> Tokens:
         exchange = partial(self.world.server.exchange, fields["refresh_token"])
-        tokens: Tokens = self.world.call("exchange", exchange, _OF_WRITES, _EXCHANGE_SECONDS)
+        tokens: Tokens = self.world.call("exchange", exchange, _WRITE_FAULTS, _EXCHANGE_SECONDS)
         return tokens
 
 
@@ -216,13 +225,13 @@ class _Queue:
     def schedule_recovery(self, _: str, delay_seconds: int) -> bool:
         send = partial(self.world.scheduler.after, delay_seconds, self.world._deliver)
         try:
-            self.world.call("sqs.send", send, _OF_WRITES)
+            self.world.call("sqs.send", send, _WRITE_FAULTS)
         except Retriable:
             return False
         return True
 
     def send(self, _: Any) -> int:
-        raise AssertionError("no invoice is requeued here")
+        raise AssertionError("no invoice is retried here")
 
     def delay(self, _receipt: str, _seconds: int) -> None:
         raise AssertionError("the event source does that")
@@ -230,7 +239,7 @@ class _Queue:
 
 @dataclass(frozen=True, slots=True)
 class _Client:
-    """What the adapter calls of boto3."""
+    """The boto3 client as far as the adapter uses it."""
 
     world: RefreshWorld
 

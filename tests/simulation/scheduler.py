@@ -1,4 +1,4 @@
-"""Simulated time, and processes that take turns in it."""
+"""Simulated time, and processes that take turns."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Crashed(BaseException):
-    """The process has crashed. No error of the product's: nothing in it may catch this and go on."""
+    """Raised in a process that crashed. Not an `Exception`, so the product cannot catch it and go on."""
 
 
 class Scheduler:
-    """A clock (see `ports.Clock`) that jumps from event to event; among equals, first come first served."""
+    """A clock (see `ports.Clock`) that jumps from event to event. Simultaneous events run in scheduling order."""
 
     def __init__(self, start: datetime) -> None:
         self._start = start
@@ -38,26 +38,26 @@ class Scheduler:
         return (self._now - self._start).total_seconds()
 
     def sleep(self, seconds: float) -> None:
-        """Lets the others go on meanwhile."""
+        """Lets the other processes run meanwhile."""
         self.current.pause(seconds)
 
     @property
     def current(self) -> Process:
-        """The process whose turn it is."""
+        """The process that is running."""
         if self._running is None:
             raise LookupError("no process is running")
         return self._running
 
     def at(self, when: datetime, event: Callable[[], None]) -> None:
-        """Has something happen at this time, or now if that is past."""
+        """Schedules an event for this time, or for now if that is past."""
         heapq.heappush(self._events, (max(when, self._now), next(self._order), event))
 
     def after(self, seconds: float, event: Callable[[], None]) -> None:
-        """Has something happen in so many seconds."""
+        """Schedules an event in so many seconds."""
         self.at(self._now + timedelta(seconds=seconds), event)
 
     def run(self, until: datetime, *, stop: Callable[[], bool]) -> None:
-        """Goes on to this moment, or until told to stop."""
+        """Runs the events until this time, or until `stop` is true."""
         while self._events and self._events[0][0] <= until:
             if stop():
                 return
@@ -71,20 +71,20 @@ class Scheduler:
         return not self._alive
 
     def close(self) -> None:
-        """Ends every process, so that none is left waiting for a turn that never comes."""
+        """Ends every process, so that no greenlet is left waiting."""
         for process in tuple(self._alive):
             process.kill()
             self.turn(process)
 
     def spawn(self, name: str, seconds: float, body: Callable[[Process], None]) -> None:
-        """Starts a process that is killed after so many seconds, as a Lambda is at its timeout."""
+        """Starts a process that is killed after so many seconds, as Lambda does at the timeout."""
         process = Process(name, self, body)
         self._alive[process] = None
         self.after(seconds, process.kill)
         self.turn(process)
 
     def turn(self, process: Process) -> None:
-        """Lets a process run until it waits or ends."""
+        """Runs a process until it waits or ends."""
         if process not in self._alive:
             return
         self._running = process
@@ -96,39 +96,39 @@ class Scheduler:
 
 
 class Process:
-    """Code that runs as if it were alone. It waits in `pause`, and dies there too."""
+    """Code that runs until it calls `pause`. A process that was killed is ended there."""
 
     def __init__(self, name: str, scheduler: Scheduler, body: Callable[[Process], None]) -> None:
         self.name = name
         self.started = scheduler.now()
         self._scheduler = scheduler
         self._body = body
-        self._dead = False
+        self._killed = False
         self._greenlet = greenlet(self._run)
 
     def pause(self, seconds: float) -> None:
-        """Waits. Raises `Crashed` if the process died before or meanwhile."""
+        """Waits. Raises `Crashed` if the process was killed before or meanwhile."""
         self.check_alive()
         self._scheduler.after(seconds, lambda: self._scheduler.turn(self))
         cast("Any", getcurrent()).parent.switch()
         self.check_alive()
 
     def crash(self) -> None:
-        """Dies now, and for good: whatever `finally` blocks still try, nothing reaches the world."""
+        """Ends the process now. Its `finally` blocks run, but their calls raise `Crashed`, too."""
         self.kill()
         self.check_alive()
 
     def kill(self) -> None:
-        """Lets the process die as soon as it is its turn."""
-        self._dead = True
+        """Ends the process at its next turn."""
+        self._killed = True
 
     def check_alive(self) -> None:
-        """Raises `Crashed` in a process that died."""
-        if self._dead:
+        """Raises `Crashed` if the process was killed."""
+        if self._killed:
             raise Crashed
 
     def resume(self) -> bool:
-        """Goes on where it waits, and tells whether it came to its end."""
+        """Continues where the process waits; returns whether it has ended."""
         self._greenlet.switch()
         return bool(self._greenlet.dead)
 

@@ -1,4 +1,4 @@
-"""From a failing run to its shortest story: departures from the calm course are dropped while it still fails."""
+"""Shrinks a failing run: drops the deviations that the failure does not need (delta debugging)."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ if TYPE_CHECKING:
     from tests.simulation.decisions import Point
     from tests.simulation.world import Run
 
-type Departures = dict[Point, int]
+type Deviations = dict[Point, int]
 
 
-def shrink(failing: Run, replay: Callable[[Departures], Run]) -> Run:
-    """A run that fails as well, but not any more when one more of its departures is dropped.
+def shrink(failing: Run, replay: Callable[[Deviations], Run]) -> Run:
+    """A failing run that would not fail with any one of its deviations dropped.
 
-    Parts are dropped first, then single departures (delta debugging); what is left is made as small as it goes.
+    Drops large parts first, then smaller ones, then single deviations; then lowers the option of each that is left.
     """
-    best, size = failing, len(failing.departures)
+    best, size = failing, len(failing.deviations)
     while size:
         smaller = _without_parts(best, size, replay)
-        # Parts that could not be dropped may be droppable now that others are; single ones are tried until none is.
+        # A drop may make others possible, so single deviations are tried until none can be dropped.
         size = size // 2 if smaller is best or size > 1 else 1
         best = smaller
-    return _with_lower_courses(best, replay)
+    return _with_lower_options(best, replay)
 
 
-def _without_parts(run: Run, size: int, replay: Callable[[Departures], Run]) -> Run:
-    """The run without each part of this size that it fails without; the same one if there is none."""
+def _without_parts(run: Run, size: int, replay: Callable[[Deviations], Run]) -> Run:
+    """The run without each part of this size that can be dropped; the same run if there is none."""
     first = 0
-    while first < len(run.departures):
-        points = list(run.departures)
+    while first < len(run.deviations):
+        points = list(run.deviations)
         dropped = set(points[first : first + size])
-        shorter = replay({point: course for point, course in run.departures.items() if point not in dropped})
-        if shorter.violations and len(shorter.departures) < len(run.departures):
+        shorter = replay({point: option for point, option in run.deviations.items() if point not in dropped})
+        if shorter.violations and len(shorter.deviations) < len(run.deviations):
             run = shorter
         else:
             first += size
     return run
 
 
-def _with_lower_courses(run: Run, replay: Callable[[Departures], Run]) -> Run:
-    for point in list(run.departures):
-        for course in range(1, run.departures.get(point, 1)):
-            lower = replay({**run.departures, point: course})
-            if lower.violations and len(lower.departures) <= len(run.departures):
+def _with_lower_options(run: Run, replay: Callable[[Deviations], Run]) -> Run:
+    for point in list(run.deviations):
+        for option in range(1, run.deviations.get(point, 1)):
+            lower = replay({**run.deviations, point: option})
+            if lower.violations and len(lower.deviations) <= len(run.deviations):
                 run = lower
                 break
     return run

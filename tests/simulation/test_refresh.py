@@ -1,4 +1,4 @@
-"""A connection is never locked out, whoever refreshes its token and dies at it."""
+"""A connection is never locked out, whichever process crashes or fails while it refreshes the token."""
 
 from __future__ import annotations
 
@@ -19,66 +19,69 @@ if TYPE_CHECKING:
     from qonto_sync.domain.secret import RefreshLease
 
 SEEDS = 1_500
-_MISHAPS = {Kind.CRASH, Kind.FAULT}
+_FAULTS = {Kind.CRASH, Kind.FAULT}
 
 
-class OneMishap(SeededDecisions):
-    """Slow calls and other processes at will, but one death or failure in all: twice in a minute is not promised."""
+class OneFault(SeededDecisions):
+    """Any delays, but only one crash or failed call in a run: two within a minute are not guaranteed to be harmless."""
 
-    _mishaps = 0
+    _faults = 0
 
     @override
-    def _decide(self, point: Point, courses: int) -> int:
-        course = super()._decide(point, courses)
-        if course and point.kind in _MISHAPS:
-            self._mishaps += 1
-            return course if self._mishaps == 1 else 0
-        return course
+    def _decide(self, point: Point, options: int) -> int:
+        option = super()._decide(point, options)
+        if option and point.kind in _FAULTS:
+            self._faults += 1
+            return option if self._faults == 1 else 0
+        return option
 
 
-def single_mishaps() -> Iterator[dict[Point, int]]:
-    """Each death and each failure alone, in every world, with another process that comes at each time."""
+def single_faults() -> Iterator[dict[Point, int]]:
+    """Each crash and each failed call alone, with each OAuth server and each start of the second process."""
     for strict in range(2):
-        for another in range(8):
-            world = {Point("world", "strict", Kind.WORLD, 1): strict, Point("world", "another", Kind.START, 1): another}
-            calm = Decisions(world)
-            RefreshWorld(calm).run()
-            for point, courses in calm.met.items():
-                if point.kind in _MISHAPS:
-                    yield from (world | {point: course} for course in range(1, courses))
+        for start in range(8):
+            world = {
+                Point("world", "strict", Kind.WORLD, 1): strict,
+                Point("world", "second process", Kind.START, 1): start,
+            }
+            decisions = Decisions(world)
+            RefreshWorld(decisions).run()
+            for point, options in decisions.met.items():
+                if point.kind in _FAULTS:
+                    yield from (world | {point: option} for option in range(1, options))
 
 
 def problems(decisions: Decisions) -> str:
-    """What went wrong, and the story of it; empty if nothing did."""
+    """What went wrong, with the trace; empty if nothing did."""
     world = RefreshWorld(decisions)
     found = world.run()
-    return "\n".join([*found, *world.story]) if found else ""
+    return "\n".join([*found, *world.trace]) if found else ""
 
 
-def test_a_calm_course() -> None:
-    """The second process waits for the first one's token: one exchange, one hour later another."""
+def test_the_default_run() -> None:
+    """The second process waits for the first one's token: one exchange, and another one an hour later."""
     world = RefreshWorld(Decisions())
     assert world.run() == []
-    assert sum(" exchange" in line for line in world.story) == 2
-    assert world.server.heirs == {"token-0": "token-1", "token-1": "token-2"}
+    assert sum(" exchange" in line for line in world.trace) == 2
+    assert world.server.successors == {"token-0": "token-1", "token-1": "token-2"}
 
 
-def test_every_single_mishap() -> None:
-    """A death before or after each call, a refusal, a lost answer: the connection goes on by itself."""
-    cases = list(single_mishaps())
+def test_every_single_fault() -> None:
+    """A crash before or after each call, a refusal, a lost response: the connection recovers without help."""
+    cases = list(single_faults())
     assert len(cases) > 300
     for case in cases:
         assert not problems(Decisions(case))
 
 
 def test_seeds() -> None:
-    """Slow calls, a second process at any moment, and one mishap."""
+    """Slow calls, a second process at any moment, and one fault."""
     for seed in range(SEEDS):
-        assert not problems(OneMishap(seed)), seed
+        assert not problems(OneFault(seed)), seed
 
 
-def write_without_looking(self: DynamoDbRefreshLeases, connection: ConnectionName, intent: RefreshLease) -> Any:
-    """Whatever the version is by now."""
+def write_unconditionally(self: DynamoDbRefreshLeases, connection: ConnectionName, intent: RefreshLease) -> Any:
+    """Writes over any version."""
     found = self.read(connection)
     return _write(self, connection, replace(intent, version=found.version if found else 0))
 
@@ -86,16 +89,16 @@ def write_without_looking(self: DynamoDbRefreshLeases, connection: ConnectionNam
 _write = DynamoDbRefreshLeases.write
 
 
-@pytest.mark.parametrize("mutation", ["no message guards it", "nobody waits", "the slow one writes"])
+@pytest.mark.parametrize("mutation", ["no message is sent", "no process waits", "writes are unconditional"])
 def test_each_safeguard_is_needed(monkeypatch: pytest.MonkeyPatch, mutation: str) -> None:
-    """Without it some mishap locks the connection out."""
+    """Without it, some fault locks the connection out."""
     match mutation:
-        case "no message guards it":
+        case "no message is sent":
             monkeypatch.setattr("tests.simulation.refresh._Queue.schedule_recovery", lambda *_: True)
-        case "nobody waits":
+        case "no process waits":
             monkeypatch.setattr(TokenRefresh, "_is_held", lambda *_: False)
         case _:
-            monkeypatch.setattr(DynamoDbRefreshLeases, "write", write_without_looking)
-    assert any(problems(Decisions(case)) for case in single_mishaps()) or any(
-        problems(OneMishap(seed)) for seed in range(SEEDS)
+            monkeypatch.setattr(DynamoDbRefreshLeases, "write", write_unconditionally)
+    assert any(problems(Decisions(case)) for case in single_faults()) or any(
+        problems(OneFault(seed)) for seed in range(SEEDS)
     )

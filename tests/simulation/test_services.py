@@ -1,20 +1,24 @@
-"""The services in memory, held against moto: the same cases on both."""
+"""The services in memory, as the simulation and the benchmark's server have them, and moto: the same cases on all."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from bench.simulator import Simulator
+from bench.work import Work
 from local.aws import session
+from local.in_memory.sqs import InMemorySqs
 from tests.contract.table import create_state_table
 from tests.fakes import ManualClock
-from tests.simulation.dynamodb import MemoryDynamoDb
-from tests.simulation.s3 import MemoryS3
-from tests.simulation.sqs import MemorySqs
+from tests.simulation.services import SimulatedDynamoDb, SimulatedS3
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 KEY = "default/client_invoices/2026/03/a/invoice.json"
 PART = 5 * 1024 * 1024
@@ -28,12 +32,40 @@ def _code_of(call: Any, **request: Any) -> str:
     return str(caught.value.response["Error"]["Code"])
 
 
-@pytest.fixture(params=["memory", "moto"])
+def _content_of(answer: Any) -> bytes:
+    """The body of an object, from memory or from a response."""
+    body = answer["Body"]
+    return bytes(body) if isinstance(body, memoryview) else body.read()
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[Simulator]:
+    """The benchmark's server."""
+    with Simulator() as running:
+        yield running
+
+
+@pytest.fixture
+def server(simulator: Simulator) -> str:
+    """The address of its AWS, which is empty."""
+    simulator.reset(Work(invoices=0, file_bytes=0, latency=False))
+    return simulator.ports.origin("aws")
+
+
+@pytest.fixture(params=["simulation", "bench", "moto"])
 def s3(request: pytest.FixtureRequest) -> Any:
     """A client, and a bucket with versions."""
-    if request.param == "memory":
-        return MemoryS3(), {"Bucket": "archive"}
-    client: Any = session().client("s3", endpoint_url=request.getfixturevalue("aws"))
+    match request.param:
+        case "simulation":
+            return SimulatedS3(), {"Bucket": "archive"}
+        case "bench":
+            return session().client("s3", endpoint_url=request.getfixturevalue("server")), {"Bucket": "archive"}
+        case _:
+            return _moto_bucket(request.getfixturevalue("aws"))
+
+
+def _moto_bucket(endpoint_url: str) -> Any:
+    client: Any = session().client("s3", endpoint_url=endpoint_url)
     bucket = f"bucket-{uuid.uuid4().hex}"
     client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": session().region_name})
     client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -89,12 +121,9 @@ def test_s3_aborts_an_upload(s3: Any) -> None:
     assert _code_of(client.head_object, **bucket, Key=KEY) == "404"
 
 
-@pytest.mark.parametrize("condition", [{"IfNoneMatch": "*"}, {"IfMatch": '"another"'}])
-def test_s3_completes_on_conditions(s3: Any, condition: dict[str, str]) -> None:
-    """Those of `put_object`."""
+def _complete_over(s3: Any, **condition: str) -> None:
+    """An upload that is completed over another object is refused, and changes nothing."""
     client, bucket = s3
-    if "IfMatch" in condition and not isinstance(client, MemoryS3):
-        pytest.skip("moto completes whatever If-Match says; S3 documents it")
     place = {**bucket, "Key": KEY}
     first = client.put_object(**place, Body=b"1", Metadata={})["ETag"]
     place["UploadId"] = client.create_multipart_upload(**place)["UploadId"]
@@ -102,14 +131,83 @@ def test_s3_completes_on_conditions(s3: Any, condition: dict[str, str]) -> None:
     refusal = _code_of(client.complete_multipart_upload, **place, MultipartUpload=parts, **condition)
     assert refusal == "PreconditionFailed"
     assert client.head_object(**bucket, Key=KEY)["ETag"] == first
+    client.abort_multipart_upload(**place)
 
 
-@pytest.fixture(params=["memory", "moto"])
+def test_s3_completes_where_nothing_is(s3: Any) -> None:
+    """The condition of `put_object`; the upload that was refused is still there."""
+    _complete_over(s3, IfNoneMatch="*")
+
+
+def test_s3_completes_over_the_version_that_is_named(server: str) -> None:
+    """In memory only: moto completes whatever If-Match says; S3 documents it."""
+    for client in (SimulatedS3(), session().client("s3", endpoint_url=server)):
+        _complete_over((client, {"Bucket": "archive"}), IfMatch='"another"')
+
+
+def test_s3_completes_with_known_parts(s3: Any) -> None:
+    """Each by its number and its ETag, and one at least; the object has what the upload was created with."""
+    client, bucket = s3
+    place = {**bucket, "Key": KEY}
+    made = client.create_multipart_upload(**place, ContentType="application/pdf", Metadata={"a": "b"})
+    place["UploadId"] = made["UploadId"]
+    # The last one with the number replaces the others.
+    etags = [client.upload_part(**place, PartNumber=2, Body=body)["ETag"] for body in (b"1", b"2")]
+    for wrong, code in (
+        ([], "MalformedXML"),
+        ([{"PartNumber": 1, "ETag": etags[1]}], "InvalidPart"),
+        ([{"PartNumber": 2, "ETag": etags[0]}], "InvalidPart"),
+    ):
+        assert _code_of(client.complete_multipart_upload, **place, MultipartUpload={"Parts": wrong}) == code
+    parts = {"Parts": [{"PartNumber": 2, "ETag": etags[1]}]}
+    client.complete_multipart_upload(**place, MultipartUpload=parts)
+    found = client.get_object(**bucket, Key=KEY)
+    assert (_content_of(found), found["ContentType"], found["Metadata"]) == (b"2", "application/pdf", {"a": "b"})
+
+
+def test_s3_reads_ranges(s3: Any) -> None:
+    """From one byte to another, or to the end."""
+    client, bucket = s3
+    place = {**bucket, "Key": KEY}
+    client.put_object(**place, Body=b"0123456789")
+    for asked, content, told in (("2-4", b"234", "2-4"), ("8-", b"89", "8-9"), ("8-20", b"89", "8-9")):
+        found = client.get_object(**place, Range=f"bytes={asked}")
+        assert (_content_of(found), found["ContentRange"]) == (content, f"bytes {told}/10")
+    whole = client.get_object(**place)
+    assert (_content_of(whole), whole["ContentLength"]) == (b"0123456789", 10)
+    assert _code_of(client.get_object, **place, Range="bytes=10-") == "InvalidRange"
+    assert _code_of(client.get_object, **{**place, "Key": "another"}) == "NoSuchKey"
+
+
+def test_s3_lists(s3: Any) -> None:
+    """What begins with a prefix; behind a delimiter only the folders, and nothing that was deleted."""
+    client, bucket = s3
+    for key in ("a/1", "a/b/2", "a/b/3", "c", "a/d&e"):
+        client.put_object(**bucket, Key=key, Body=key.encode())
+    for key in ("c", "never there"):
+        client.delete_object(**bucket, Key=key)
+
+    def listed(**request: str) -> tuple[list[tuple[str, int]], list[str], int]:
+        found = client.list_objects_v2(**bucket, **request)
+        assert not found["IsTruncated"]
+        contents = [(each["Key"], each["Size"]) for each in found.get("Contents", [])]
+        return contents, [each["Prefix"] for each in found.get("CommonPrefixes", [])], found["KeyCount"]
+
+    assert listed() == ([("a/1", 3), ("a/b/2", 5), ("a/b/3", 5), ("a/d&e", 5)], [], 4)
+    assert listed(Prefix="a/", Delimiter="/") == ([("a/1", 3), ("a/d&e", 5)], ["a/b/"], 3)
+    assert listed(Prefix="z") == ([], [], 0)
+
+
+@pytest.fixture(params=["simulation", "bench", "moto"])
 def table(request: pytest.FixtureRequest) -> Any:
     """A client, and a table with the template's keys."""
-    if request.param == "memory":
-        return MemoryDynamoDb(ManualClock(), index_lag=timedelta), "state"
-    return create_state_table(request.getfixturevalue("aws"))
+    match request.param:
+        case "simulation":
+            return SimulatedDynamoDb(ManualClock(), index_lag=timedelta), "state"
+        case "bench":
+            return session().client("dynamodb", endpoint_url=request.getfixturevalue("server")), "state"
+        case _:
+            return create_state_table(request.getfixturevalue("aws"))
 
 
 def _item(pk: str, version: int, **more: str) -> dict[str, Any]:
@@ -117,6 +215,13 @@ def _item(pk: str, version: int, **more: str) -> dict[str, Any]:
 
 
 ABSENT = {"ConditionExpression": "attribute_not_exists(pk)"}
+
+
+PENDING: dict[str, Any] = {
+    "IndexName": "pending",
+    "KeyConditionExpression": "pending_for = :connection",
+    "ExpressionAttributeValues": {":connection": {"S": "default"}},
+}
 
 
 def _over(version: int) -> dict[str, Any]:
@@ -182,6 +287,29 @@ def test_dynamodb_inserts_all_or_none(table: Any) -> None:
     assert sorted(found["pk"]["S"] for found in answer["Responses"][name]) == ["a", "b"]
 
 
+def test_dynamodb_says_why_it_inserted_none(table: Any) -> None:
+    """By item, in their order; an item in the way is shown if that is asked for."""
+    client, name = table
+    client.put_item(TableName=name, Item=_item("a", 1), **ABSENT)
+
+    def refused(*puts: dict[str, Any]) -> dict[str, Any]:
+        with pytest.raises(ClientError) as caught:
+            client.transact_write_items(TransactItems=[{"Put": {"TableName": name, **put}} for put in puts])
+        return dict(caught.value.response)
+
+    absent = [{"Item": _item(pk, 2), **ABSENT} for pk in "ba"]
+    shown = {**absent[1], "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    reasons = refused(*absent, {"Item": _item("c", 3), **_over(2)})["CancellationReasons"]
+    assert [reason["Code"] for reason in reasons] == ["None", "ConditionalCheckFailed", "ConditionalCheckFailed"]
+    assert not any("Item" in reason for reason in reasons)
+    reasons = refused(shown, absent[0])["CancellationReasons"]
+    assert [(reason["Code"], reason.get("Item")) for reason in reasons] == [
+        ("ConditionalCheckFailed", _item("a", 1)),
+        ("None", None),
+    ]
+    assert refused(absent[0], absent[0])["Error"]["Code"] == "ValidationException"
+
+
 def test_dynamodb_reads_many(table: Any) -> None:
     """Those that exist, in any order."""
     client, name = table
@@ -200,15 +328,11 @@ def test_dynamodb_queries_what_is_pending(table: Any) -> None:
         client.put_item(TableName=name, Item=_item(pk, 1, pending_for="default", due_at=due_at), **ABSENT)
     client.put_item(TableName=name, Item=_item("f", 1, pending_for="acme", due_at="1"), **ABSENT)
     client.put_item(TableName=name, Item=_item("g", 1), **ABSENT)
-    query = {
-        "TableName": name,
-        "IndexName": "pending",
-        "KeyConditionExpression": "pending_for = :connection",
-        "ExpressionAttributeValues": {":connection": {"S": "default"}},
-    }
+    query = {"TableName": name, **PENDING}
     found: list[str] = []
     while True:
         answer = client.query(**query)
+        assert answer["Count"] == answer["ScannedCount"] == len(answer["Items"])
         found += [one["due_at"]["S"] for one in answer["Items"]]
         if "LastEvaluatedKey" not in answer:
             break
@@ -216,19 +340,76 @@ def test_dynamodb_queries_what_is_pending(table: Any) -> None:
     assert found == ["1", "1", "3", "5", "9"]
 
 
+def test_dynamodb_ends_a_page_where_it_is_asked_to(table: Any) -> None:
+    """The next one begins behind the last item, also between items that are due at the same time."""
+    client, name = table
+    for pk in "cab":
+        client.put_item(TableName=name, Item=_item(pk, 1, pending_for="default", due_at="1"), **ABSENT)
+    query: dict[str, Any] = {"TableName": name, **PENDING, "Limit": 1}
+    found: list[str] = []
+    for _ in range(3):
+        answer = client.query(**query)
+        found += [one["pk"]["S"] for one in answer["Items"]]
+        query["ExclusiveStartKey"] = answer.get("LastEvaluatedKey")
+        assert len(found) == 3 or query["ExclusiveStartKey"].keys() == {"pk", "pending_for", "due_at"}
+    assert sorted(found) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"ConditionExpression": "attribute_exists(pk)"},
+        {"ConditionExpression": "#version <> :read_version"},
+        {"ConditionExpression": "attribute_not_exists(pk) OR #version = :read_version"},
+        {"UpdateExpression": "REMOVE run_id"},
+        {"UpdateExpression": "SET run_id = if_not_exists(run_id, :read_version)"},
+        {"UpdateExpression": "SET #version = #version + :read_version"},
+        {"UpdateExpression": "SET run_id = :read_version REMOVE #version"},
+    ],
+)
+def test_dynamodb_refuses_what_it_does_not_know(request_: dict[str, str]) -> None:
+    """In memory only: an expression is evaluated as DynamoDB does it, or not at all."""
+    client = SimulatedDynamoDb(ManualClock(), index_lag=timedelta)
+    client.put_item(Item=_item("a", 1), **ABSENT)
+    with pytest.raises(ValueError, match="unsupported"):
+        client.update_item(
+            **{"Key": {"pk": {"S": "a"}}, "UpdateExpression": "SET a = :read_version"} | _over(1) | request_
+        )
+
+
+@pytest.mark.parametrize("other", [{"IndexName": "another"}, {"KeyConditionExpression": "due_at = :connection"}])
+def test_dynamodb_queries_the_index_by_its_partition_key_only(other: dict[str, str]) -> None:
+    """In memory only."""
+    with pytest.raises(ValueError, match="unsupported"):
+        SimulatedDynamoDb(ManualClock(), index_lag=timedelta).query(**PENDING | other)
+
+
+@pytest.mark.parametrize("missing", ["ExpressionAttributeNames", "ExpressionAttributeValues"])
+def test_dynamodb_knows_no_undefined_name(missing: str) -> None:
+    """In memory only: real DynamoDB refuses it as well, and moto does not answer."""
+    request = {name: value for name, value in _over(1).items() if name != missing}
+    with pytest.raises(KeyError):
+        SimulatedDynamoDb(ManualClock(), index_lag=timedelta).put_item(Item=_item("a", 1), **request)
+
+
+def test_every_write_of_the_simulation_has_a_condition() -> None:
+    """In the simulation only: without one it would not be a compare-and-swap."""
+    with pytest.raises(ValueError, match="without a condition"):
+        SimulatedDynamoDb(ManualClock(), index_lag=timedelta).put_item(Item=_item("a", 1))
+
+
 def test_dynamodb_index_lags() -> None:
     """In memory only: a query may miss what was just written."""
     clock = ManualClock()
-    client = MemoryDynamoDb(clock, index_lag=lambda: timedelta(seconds=5))
+    client = SimulatedDynamoDb(clock, index_lag=lambda: timedelta(seconds=5))
     client.put_item(Item=_item("a", 1, pending_for="default", due_at="1"), **ABSENT)
-    values = {":connection": {"S": "default"}}
-    assert not client.query(ExpressionAttributeValues=values)["Items"]
+    assert not client.query(**PENDING)["Items"]
     clock.advance(seconds=5)
-    assert client.query(ExpressionAttributeValues=values)["Items"]
+    assert client.query(**PENDING)["Items"]
 
 
 class MotoQueue:
-    """moto's queue with the receiving side of `MemorySqs`."""
+    """moto's queue with the receiving side of `InMemorySqs`."""
 
     def __init__(self, endpoint_url: str, max_receive_count: int) -> None:
         self._client: Any = session().client("sqs", endpoint_url=endpoint_url)
@@ -258,13 +439,13 @@ class MotoQueue:
 
 
 class InMemoryQueue:
-    """`MemorySqs` with moto's shape."""
+    """`InMemorySqs` with moto's shape."""
 
     url = "retry"
 
     def __init__(self, max_receive_count: int) -> None:
         self.clock = ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
-        self._sqs = MemorySqs(self.clock, timedelta(seconds=30), max_receive_count, timedelta(days=14))
+        self._sqs = InMemorySqs(self.clock.now, timedelta(seconds=30), max_receive_count, timedelta(days=14))
         self.send_message_batch = self._sqs.send_message_batch
         self.change_message_visibility = self._sqs.change_message_visibility
         self.delete = self._sqs.delete
@@ -328,3 +509,29 @@ def test_sqs_takes_ten_at_once(queue: Any) -> None:
     with pytest.raises(ClientError):
         _send(queue, *"abcdefghijk")
     assert not queue.receive()
+
+
+@pytest.fixture(params=["simulation", "bench", "moto"])
+def sender(request: pytest.FixtureRequest) -> Any:
+    """A client, and the URL of a queue."""
+    match request.param:
+        case "simulation":
+            return (memory := InMemoryQueue(2)), memory.url
+        case "bench":
+            url = request.getfixturevalue("server")
+            return session().client("sqs", endpoint_url=url), f"{url}/123456789012/retry"
+        case _:
+            return (moto := MotoQueue(request.getfixturevalue("aws"), 2)), moto.url
+
+
+def test_sqs_acknowledges_each_entry(sender: Any) -> None:
+    """By its id, with a digest of its body; boto3 compares that with the body that it sent."""
+    client, url = sender
+    entries = [{"Id": str(index), "MessageBody": body, "DelaySeconds": index} for index, body in enumerate("ab")]
+    done = client.send_message_batch(QueueUrl=url, Entries=entries)
+    assert [(each["Id"], each["MD5OfMessageBody"][:8]) for each in done["Successful"]] == [
+        ("0", "0cc175b9"),
+        ("1", "92eb5ffe"),
+    ]
+    assert len({each["MessageId"] for each in done["Successful"]}) == 2
+    assert not done.get("Failed")

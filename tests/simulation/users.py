@@ -1,4 +1,4 @@
-"""Those who change the organization: a script that every run has, and what they do besides."""
+"""The users who change the organization: by a script that every run has, and by decisions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qonto_sync.domain.times import to_precise_text, whole_seconds
-from tests.simulation.changes import CREATIONS, EDITS, FINALIZE, FINALIZE_LATE, HELD, OTHER_ACTS
+from tests.simulation.changes import CREATIONS, DRAFT_ACTIONS, EARLY_COMMIT, EDITS, FINALIZE, FINALIZE_LATE
 from tests.simulation.decisions import Kind
 
 if TYPE_CHECKING:
@@ -20,23 +20,24 @@ if TYPE_CHECKING:
     from tests.simulation.decisions import Decisions
     from tests.simulation.organization import Organization, Version
     from tests.simulation.scheduler import Scheduler
-    from tests.simulation.story import Story
+    from tests.simulation.trace import Trace
 
 SMALL, LARGE = 40, 150
 """Bytes of a PDF that fits one part, and of one that takes several."""
 
-_MOST_ACTS = 300
-"""Each makes work, and work gives occasion to more."""
+_MAX_ACTIONS = 300
+"""In one run: each action causes calls, and each call is an occasion for another action."""
 
 
 @dataclass(frozen=True, slots=True)
-class Clerk:
-    """How this source makes its documents."""
+class DocumentVariations:
+    """Properties of invoices and PDFs that Qonto does not document, so they differ between runs."""
 
-    tells_updated_at: bool
+    has_updated_at: bool
     whole_seconds: bool
+    """Whether times are rounded down to seconds."""
     repeats_pdfs: bool
-    """Whether a PDF that is made anew may have the bytes of an earlier one."""
+    """Whether a PDF that is generated again may have the bytes of an earlier version."""
 
 
 class Users:
@@ -47,29 +48,29 @@ class Users:
         organization: Organization,
         scheduler: Scheduler,
         decisions: Decisions,
-        story: Story,
-        clerk: Clerk,
+        trace: Trace,
+        variations: DocumentVariations,
         *,
-        changed: Callable[[], None],
-        webhook: Callable[[str], None],
+        on_change: Callable[[], None],
+        send_webhook: Callable[[str], None],
     ) -> None:
         self._organization = organization
         self._scheduler = scheduler
         self._decisions = decisions
-        self._story = story
-        self._clerk = clerk
-        self._changed = changed
-        self._webhook = webhook
+        self._trace = trace
+        self._variations = variations
+        self._on_change = on_change
+        self._send_webhook = send_webhook
         self._uncommitted: dict[str, Callable[[], None]] = {}
-        self._held: set[str] = set()
+        self._may_commit_early: set[str] = set()
         self._attachments: Counter[str] = Counter()
-        self._made = 0
-        self._acts = 0
+        self._created = 0
+        self._actions = 0
 
     def follow_script(self, start: datetime, invoices: int) -> None:
-        """What happens in every run: with seven invoices or more, a calm one has all kinds of work to do.
+        """Schedules what happens in every run. From seven invoices on, the default run has work of every kind.
 
-        One change is committed late, in the course of the second sync or after it.
+        One change is committed late: during the second sync, or after it.
         """
         creations = (
             (-180, CREATIONS[0]),
@@ -92,37 +93,37 @@ class Users:
         for minutes, invoice_id, change in edits:
             self._scheduler.at(start + timedelta(minutes=minutes), partial(self._edit, invoice_id, change))
         self._scheduler.at(start + timedelta(minutes=95), partial(self._delete, "i4"))
-        self._made = invoices
+        self._created = invoices
 
-    def interlude(self, actor: str, place: str) -> None:
-        """Someone may do something at this very moment, if there was not enough of that already."""
-        if self._acts == _MOST_ACTS:
+    def may_act(self, actor: str, place: str) -> None:
+        """Lets a decision choose what a user does at this moment, if anything."""
+        if self._actions == _MAX_ACTIONS:
             return
-        held = [commit for id_, commit in self._uncommitted.items() if id_ in self._held]
-        now = self._decisions.pick(actor, f"{place}, {HELD}", Kind.USER, 1 + len(held))
-        if now:
-            held[now - 1]()
-        acts = len(EDITS) + OTHER_ACTS
+        commits = [commit for id_, commit in self._uncommitted.items() if id_ in self._may_commit_early]
+        early = self._decisions.pick(actor, f"{place}, {EARLY_COMMIT}", Kind.USER, 1 + len(commits))
+        if early:
+            commits[early - 1]()
+        actions = len(EDITS) + DRAFT_ACTIONS
         targets = [id_ for id_ in self._organization.live if id_ not in self._uncommitted]
-        course = self._decisions.pick(actor, place, Kind.USER, 1 + len(CREATIONS) + acts * len(targets)) - 1
-        if course < 0:
+        option = self._decisions.pick(actor, place, Kind.USER, 1 + len(CREATIONS) + actions * len(targets)) - 1
+        if option < 0:
             return
-        self._acts += 1
-        if course < len(CREATIONS):
-            self._made += 1
-            self._create(f"i{self._made}", CREATIONS[course])
+        self._actions += 1
+        if option < len(CREATIONS):
+            self._created += 1
+            self._create(f"i{self._created}", CREATIONS[option])
         else:
-            target, act = divmod(course - len(CREATIONS), acts)
-            self._act_on(targets[target], act)
+            target, action = divmod(option - len(CREATIONS), actions)
+            self._act_on(targets[target], action)
 
-    def _act_on(self, invoice_id: str, act: int) -> None:
+    def _act_on(self, invoice_id: str, action: int) -> None:
         is_draft = self._organization.live[invoice_id].is_draft
-        if act < len(EDITS):
-            self._edit(invoice_id, EDITS[act])
-        elif is_draft and act == len(EDITS):
+        if action < len(EDITS):
+            self._edit(invoice_id, EDITS[action])
+        elif is_draft and action == len(EDITS):
             self._delete(invoice_id)
         elif is_draft:
-            self._edit(invoice_id, FINALIZE if act == len(EDITS) + 1 else FINALIZE_LATE)
+            self._edit(invoice_id, FINALIZE if action == len(EDITS) + 1 else FINALIZE_LATE)
 
     def _create(self, invoice_id: str, change: Change) -> None:
         now = self._stamp()
@@ -141,10 +142,10 @@ class Users:
             self._change(invoice_id, self._edited(version, change), change)
 
     def _edited(self, version: Version, change: Change) -> dict[str, Any]:
-        if change.unseen:
+        if change.is_invisible:
             return version.fields
         versions = self._organization.invoices[version.fields["id"]]
-        if change.takes_back and len(versions) > 1:
+        if change.reverts and len(versions) > 1:
             kept = {name: version.fields[name] for name in ("status", "attachment_id") if version.fields[name]}
             return {**versions[-2].fields, **kept}
         return {**version.fields, "edits": max(known.fields["edits"] for known in versions) + 1}
@@ -152,12 +153,12 @@ class Users:
     def _delete(self, invoice_id: str) -> None:
         version = self._organization.live.get(invoice_id)
         if version and version.is_draft and invoice_id not in self._uncommitted:
-            self._tell(f"Someone deletes draft {invoice_id}")
+            self._log(f"A user deletes draft {invoice_id}")
             self._organization.deleted.add(invoice_id)
-            self._changed()
+            self._on_change()
 
     def _change(self, invoice_id: str, fields: dict[str, Any], change: Change) -> None:
-        self._tell(f"Someone {change.name} {invoice_id}")
+        self._log(f"A user {change.name} {invoice_id}")
         attachment_id = fields["attachment_id"]
         if attachment_id is None or change.new_attachment:
             self._attachments[invoice_id] += 1
@@ -172,52 +173,52 @@ class Users:
             self._render(attachment_id)
         commit = partial(self._commit, invoice_id, fields, self._stamp())
         self._uncommitted[invoice_id] = commit
-        if change.held:
-            self._held.add(invoice_id)
+        if change.commits_early:
+            self._may_commit_early.add(invoice_id)
         self._scheduler.after(change.visible_after, partial(self._commit_unless_done, invoice_id, commit))
         if change.webhook:
-            self._webhook(invoice_id)
+            self._send_webhook(invoice_id)
         if change.render_after and (named or change.name_after is not None):
             self._scheduler.after(change.render_after, partial(self._render_later, invoice_id, attachment_id, change))
 
     def _commit_unless_done(self, invoice_id: str, commit: Callable[[], None]) -> None:
-        """It may have been committed sooner."""
+        """The change may have been committed early."""
         if self._uncommitted.get(invoice_id) is commit:
             commit()
 
     def _commit(
         self, invoice_id: str, fields: dict[str, Any], updated_at: datetime, visible_at: datetime | None = None
     ) -> None:
-        if self._clerk.tells_updated_at:
+        if self._variations.has_updated_at:
             fields = {**fields, "updated_at": to_precise_text(updated_at)}
         version = self._organization.put(invoice_id, fields, updated_at, visible_at or self._scheduler.now())
         self._uncommitted.pop(invoice_id, None)
-        self._held.discard(invoice_id)
-        self._tell(f"Qonto commits {invoice_id} v{version.number}")
-        self._changed()
+        self._may_commit_early.discard(invoice_id)
+        self._log(f"Qonto commits {invoice_id} v{version.number}")
+        self._on_change()
 
     def _render_later(self, invoice_id: str, attachment_id: str, change: Change) -> None:
-        """Makes the PDF and, if that is still to be done, names it in the invoice."""
+        """Generates the PDF and, unless the invoice names one already, names it in the invoice."""
         self._render(attachment_id)
         version = self._organization.live.get(invoice_id)
         if version is None or invoice_id in self._uncommitted:
             return
-        if version.attachment_id is None or change.touch:
+        if version.attachment_id is None or change.touches:
             fields = {**version.fields, "attachment_id": version.attachment_id or attachment_id}
-            if change.touch:
+            if change.touches:
                 self._commit(invoice_id, fields, self._stamp())
             else:
                 self._commit(invoice_id, fields, version.updated_at, version.visible_at)
 
     def _render(self, attachment_id: str) -> None:
         large = attachment_id.startswith(("p1-", "p6-"))
-        self._organization.render(attachment_id, LARGE if large else SMALL, repeats=self._clerk.repeats_pdfs)
-        self._tell(f"Qonto makes {attachment_id} v{len(self._organization.files[attachment_id])}")
-        self._changed()
+        self._organization.render(attachment_id, LARGE if large else SMALL, repeats=self._variations.repeats_pdfs)
+        self._log(f"Qonto generates {attachment_id} v{len(self._organization.files[attachment_id])}")
+        self._on_change()
 
     def _stamp(self) -> datetime:
         now = self._scheduler.now()
-        return whole_seconds(now) if self._clerk.whole_seconds else now
+        return whole_seconds(now) if self._variations.whole_seconds else now
 
-    def _tell(self, line: str) -> None:
-        self._story.tell(self._scheduler.now(), line)
+    def _log(self, line: str) -> None:
+        self._trace.add(self._scheduler.now(), line)

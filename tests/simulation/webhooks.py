@@ -1,4 +1,4 @@
-"""Qonto tells of a change, and someone else tells lies: the receiver of webhooks, between Qonto and the queue."""
+"""Webhooks from Qonto and from attackers, and the function that receives them and sends to the queue."""
 
 from __future__ import annotations
 
@@ -15,104 +15,106 @@ from qonto_sync.domain.webhook import WebhookOutcome, WebhookRequest
 from qonto_sync.usecases.webhook_receiver import WebhookPolicy, WebhookReceiver
 from tests.fakes import CONNECTION
 from tests.simulation.decisions import Kind
-from tests.simulation.network import Wire
+from tests.simulation.network import SimulatedClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from local.in_memory.sqs import InMemorySqs
     from qonto_sync.domain.ids import ConnectionName
+    from tests.simulation.invariants import Invariants
     from tests.simulation.network import Network
     from tests.simulation.scheduler import Process
-    from tests.simulation.sqs import MemorySqs
-    from tests.simulation.watch import Watch
 
 _SECRET: Final = "whsec_of_the_connection"
-_SECONDS: Final = 10
-_TRY_AGAIN_AFTER: Final = 10
-_MOST_TRIES: Final = 4
+_TIMEOUT_SECONDS: Final = 10
+_REDELIVERY_SECONDS: Final = 10
+_MAX_ATTEMPTS: Final = 4
 _TOLERANCE: Final = timedelta(minutes=5)
 
 
-class _Course(NamedTuple):
+class _Delivery(NamedTuple):
     name: str
     delays: tuple[float, ...] = (0,)
-    """Seconds after the change that Qonto delivers the webhook; none if it is dropped."""
+    """Seconds from the change to each delivery of the webhook; empty if it is lost."""
     forged: bool = False
     replayed: bool = False
 
 
-_COURSES: Final = (
-    _Course("tells"),
-    _Course("tells twice", delays=(0, 0)),
-    _Course("tells 30 s late, and again", delays=(30, 45)),
-    _Course("tells 10 min late", delays=(600,)),
-    _Course("tells nobody", delays=()),
-    _Course("tells, and someone forges a webhook", forged=True),
-    _Course("tells, and someone repeats it later", replayed=True),
+_DELIVERIES: Final = (
+    _Delivery("sends a webhook"),
+    _Delivery("sends a webhook twice", delays=(0, 0)),
+    _Delivery("sends a webhook 30 s late, and again", delays=(30, 45)),
+    _Delivery("sends a webhook 10 min late", delays=(600,)),
+    _Delivery("loses the webhook", delays=()),
+    _Delivery("sends a webhook, and an attacker forges one", forged=True),
+    _Delivery("sends a webhook, and an attacker replays it later", replayed=True),
 )
 
 
 @dataclass(slots=True)
 class Webhooks:
-    """Delivers webhooks to processes of the webhook function, and watches what becomes of them."""
+    """Delivers webhooks to processes of the webhook function, and checks its responses."""
 
     network: Network
-    sqs: MemorySqs
-    watch: Watch
+    sqs: InMemorySqs
+    invariants: Invariants
     _requests: int = 0
 
-    def tell(self, invoice_id: str) -> None:
-        """A change of this invoice is one that Qonto tells of."""
-        course = _COURSES[self.network.decisions.pick("webhook", "delivery", Kind.QUEUE, len(_COURSES))]
-        self._say(f"Qonto {course.name} of {invoice_id}")
-        for delay in course.delays:
+    def send(self, invoice_id: str) -> None:
+        """Sends the webhook for a change of this invoice, as a decision chooses."""
+        delivery = _DELIVERIES[self.network.decisions.pick("webhook", "delivery", Kind.QUEUE, len(_DELIVERIES))]
+        self._log(f"Qonto {delivery.name} for {invoice_id}")
+        for delay in delivery.delays:
             self.network.scheduler.after(delay, partial(self._deliver, invoice_id, 1))
-        if course.forged:
-            request = self._request(invoice_id, "a secret that someone made up")
-            self.network.scheduler.after(0, partial(self._send, "forged", request, self._must_be_refused))
-        if course.replayed:
+        if delivery.forged:
+            request = self._request(invoice_id, "another secret")
+            self.network.scheduler.after(0, partial(self._send, "forged", request, self._expect_refused))
+        if delivery.replayed:
             request = self._request(invoice_id, _SECRET)
             late = _TOLERANCE.total_seconds() + 1
-            self.network.scheduler.after(late, partial(self._send, "replayed", request, self._must_be_refused))
+            self.network.scheduler.after(late, partial(self._send, "replayed", request, self._expect_refused))
 
     def _deliver(self, invoice_id: str, attempt: int) -> None:
-        """Signed anew each time; what is not acknowledged comes again."""
+        """Delivers a webhook, signed anew in each attempt; one that is not acknowledged is delivered again."""
 
-        def answered(outcome: WebhookOutcome | None) -> None:
+        def on_outcome(outcome: WebhookOutcome | None) -> None:
             if outcome not in {WebhookOutcome.ACCEPTED, WebhookOutcome.UNAVAILABLE, None}:
-                self.watch.broken(f"a webhook of Qonto's for {invoice_id} was {outcome}")
-            if outcome is not WebhookOutcome.ACCEPTED and attempt < _MOST_TRIES:
+                self.invariants.violated(f"a webhook from Qonto for {invoice_id} was {outcome}")
+            if outcome is not WebhookOutcome.ACCEPTED and attempt < _MAX_ATTEMPTS:
                 again = partial(self._deliver, invoice_id, attempt + 1)
-                self.network.scheduler.after(_TRY_AGAIN_AFTER * 2**attempt, again)
+                self.network.scheduler.after(_REDELIVERY_SECONDS * 2**attempt, again)
 
-        self._send("webhook", self._request(invoice_id, _SECRET), answered)
+        self._send("webhook", self._request(invoice_id, _SECRET), on_outcome)
 
-    def _must_be_refused(self, outcome: WebhookOutcome | None) -> None:
+    def _expect_refused(self, outcome: WebhookOutcome | None) -> None:
         if outcome is not WebhookOutcome.REJECTED:
-            self.watch.broken("a webhook that is not Qonto's was not refused")
+            self.invariants.violated("a forged or replayed webhook was not refused")
 
-    def _send(self, name: str, request: WebhookRequest, answered: Callable[[WebhookOutcome | None], None]) -> None:
+    def _send(self, name: str, request: WebhookRequest, on_outcome: Callable[[WebhookOutcome | None], None]) -> None:
         self._requests += 1
         name = f"{name}-{self._requests}"
-        self.network.scheduler.spawn(name, _SECONDS, partial(self._receive, request=request, answered=answered))
+        self.network.scheduler.spawn(
+            name, _TIMEOUT_SECONDS, partial(self._receive, request=request, on_outcome=on_outcome)
+        )
 
     def _receive(
-        self, process: Process, request: WebhookRequest, answered: Callable[[WebhookOutcome | None], None]
+        self, process: Process, request: WebhookRequest, on_outcome: Callable[[WebhookOutcome | None], None]
     ) -> None:
         receiver = WebhookReceiver(
-            # No delay: the sooner an invoice is looked at, the less of it is final.
+            # No delay, which is the hardest case: the sooner an invoice is read, the more of it may still change.
             WebhookPolicy(_TOLERANCE, timedelta(0), 1_000),
             secrets=_Secrets(),
-            queue=SqsRetryQueue(self._wire(), "https://sqs.example/retry"),
+            queue=SqsRetryQueue(self._client(), "https://sqs.example/retry"),
             clock=self.network.scheduler,
         )
         outcome = None
         try:
             outcome = receiver.receive(request).outcome
-            self._say(f"{process.name} is {outcome}")
+            self._log(f"{process.name} is {outcome}")
         finally:
-            # A process that died has not answered.
-            answered(outcome)
+            # A process that crashed has sent no response.
+            on_outcome(outcome)
 
     def _request(self, invoice_id: str, secret: str) -> WebhookRequest:
         body = json.dumps({"id": "event", "type": "v1/client-invoices", "data": {"id": invoice_id}})
@@ -126,16 +128,16 @@ class Webhooks:
             is_base64=False,
         )
 
-    def _wire(self) -> Any:
-        return Wire("sqs", self.sqs, self.network)
+    def _client(self) -> Any:
+        return SimulatedClient("sqs", self.sqs, self.network)
 
-    def _say(self, line: str) -> None:
-        self.network.story.tell(self.network.scheduler.now(), line)
+    def _log(self, line: str) -> None:
+        self.network.trace.add(self.network.scheduler.now(), line)
 
 
 class _Secrets:
     """See `ports.SigningSecrets`."""
 
-    def read(self, connection: ConnectionName, *, fresh: bool = False) -> tuple[str, ...]:  # noqa: ARG002 - of one only
+    def read(self, connection: ConnectionName, *, fresh: bool = False) -> tuple[str, ...]:  # noqa: ARG002 - there is only one connection
         """See `ports.SigningSecrets`."""
         return (_SECRET,)

@@ -1,4 +1,4 @@
-"""One run: the organization, the services and the functions together, driven by decisions."""
+"""One run: the organization, the services and the functions together, controlled by decisions."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
+from local.in_memory.sqs import InMemorySqs
 from qonto_sync.aws import s3_archive
 from qonto_sync.usecases.sync_run import SyncPolicy
 from tests.fakes import CONNECTION
 from tests.simulation.decisions import Kind
-from tests.simulation.dynamodb import MemoryDynamoDb
+from tests.simulation.invariants import Invariants
 from tests.simulation.lambdas import Lambdas
 from tests.simulation.network import Network
 from tests.simulation.organization import Organization
-from tests.simulation.qonto import Habits
-from tests.simulation.s3 import MemoryS3
+from tests.simulation.qonto import ApiVariations
 from tests.simulation.scheduler import Scheduler
-from tests.simulation.sqs import MemorySqs
-from tests.simulation.story import Story
-from tests.simulation.users import Clerk, Users
-from tests.simulation.watch import Watch
+from tests.simulation.services import SimulatedDynamoDb, SimulatedS3
+from tests.simulation.trace import Trace
+from tests.simulation.users import DocumentVariations, Users
 from tests.simulation.webhooks import Webhooks
 
 if TYPE_CHECKING:
@@ -36,11 +35,11 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 
 _BUSY_HOURS = 3
 _QUIET_HOURS = 80
-"""More than three daily looks at an invoice: by then all is settled, or never will be."""
+"""Enough for three daily retries of an invoice: a world that is not at rest by then will never be."""
 
 _PART_BYTES = 64
 _INVOICES = (7, 2, 10, 14)
-"""Few are met by several processes more often, many make more pages."""
+"""Of few invoices, each is processed by several processes more often; many make more pages."""
 _PAGES_PER_SLICE = (1, 2, 20)
 _RETENTION_MINUTES = (20_160, 90)
 _INDEX_LAG_SECONDS = (0, 2, 120)
@@ -48,49 +47,50 @@ _INDEX_LAG_SECONDS = (0, 2, 120)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run was and what came of it."""
+    """The decisions of a run, and its result."""
 
-    departures: dict[Point, int]
+    deviations: dict[Point, int]
     met: dict[Point, int]
-    story: tuple[str, ...]
+    """The number of options of each decision point."""
+    trace: tuple[str, ...]
     violations: tuple[str, ...]
 
 
 def simulate(decisions: Decisions) -> Run:
-    """Runs the world until it has come to rest, or a promise is broken."""
+    """Runs a world until it has come to rest, or an invariant is violated."""
     world = _World(decisions)
     with _small_parts_and_no_logs():
         world.run()
-    return Run(decisions.taken, decisions.met, tuple(world.story.lines), tuple(world.story.violations))
+    return Run(decisions.deviations, decisions.met, tuple(world.trace.lines), tuple(world.trace.violations))
 
 
 class _World:
     def __init__(self, decisions: Decisions) -> None:
-        def choose[T](what: str, courses: tuple[T, ...]) -> T:
-            return courses[decisions.pick("world", what, Kind.WORLD, len(courses))]
+        def choose[T](what: str, options: tuple[T, ...]) -> T:
+            return options[decisions.pick("world", what, Kind.WORLD, len(options))]
 
-        self.story = Story()
+        self.trace = Trace()
         self._decisions = decisions
         self._scheduler = scheduler = Scheduler(START - timedelta(hours=6))
         organization = Organization()
-        s3 = MemoryS3()
-        dynamodb = MemoryDynamoDb(
+        s3 = SimulatedS3()
+        dynamodb = SimulatedDynamoDb(
             scheduler,
             index_lag=lambda: timedelta(
                 seconds=_INDEX_LAG_SECONDS[decisions.pick("index", "lag", Kind.ORDER, len(_INDEX_LAG_SECONDS))]
             ),
         )
-        sqs = MemorySqs(
-            scheduler,
+        sqs = InMemorySqs(
+            scheduler.now,
             visibility_timeout=timedelta(seconds=720),
             max_receive_count=8,
             retention=timedelta(minutes=choose("retention of the queue", _RETENTION_MINUTES)),
         )
         lag, overlap = timedelta(seconds=60), timedelta(minutes=10)
-        self._watch = Watch(CONNECTION, organization, s3, dynamodb, scheduler, self.story, lag)
-        s3.on_write = self._watch.object_written
-        dynamodb.on_write = self._watch.item_written
-        habits = Habits(
+        self._invariants = Invariants(CONNECTION, organization, s3, dynamodb, scheduler, self.trace, lag)
+        s3.on_write = self._invariants.object_written
+        dynamodb.on_write = self._invariants.item_written
+        variations = ApiVariations(
             inclusive=choose("inclusive bounds", (True, False)),
             counts_past_the_end=choose("totals past the end", (True, False)),
             order_may_change=choose("unstable order", (False, True)),
@@ -99,21 +99,21 @@ class _World:
             organization,
             scheduler,
             decisions,
-            self.story,
-            Clerk(
-                tells_updated_at=choose("updated_at is told", (True, True, False)),
+            self.trace,
+            DocumentVariations(
+                has_updated_at=choose("updated_at", (True, True, False)),
                 whole_seconds=choose("whole seconds", (False, True)),
                 repeats_pdfs=choose("PDFs repeat", (False, True)),
             ),
-            changed=self._watch.check,
-            webhook=lambda invoice_id: self._webhooks.tell(invoice_id),  # noqa: PLW0108 - they are made later
+            on_change=self._invariants.check,
+            send_webhook=lambda invoice_id: self._webhooks.send(invoice_id),  # noqa: PLW0108 - they are created later
         )
         users.follow_script(START, choose("invoices", _INVOICES))
-        network = Network(scheduler, decisions, self.story, users.interlude, self._watch.check)
-        self._webhooks = Webhooks(network, sqs, self._watch)
+        network = Network(scheduler, decisions, self.trace, users.may_act, self._invariants.check)
+        self._webhooks = Webhooks(network, sqs, self._invariants)
         self._lambdas = Lambdas(
             organization,
-            habits,
+            variations,
             s3,
             dynamodb,
             sqs,
@@ -125,35 +125,35 @@ class _World:
                 pages_per_slice=choose("pages per slice", _PAGES_PER_SLICE),
                 in_flight=4,
             ),
-            self._watch,
+            self._invariants,
         )
-        sqs.on_change = self._lambdas.come_back
+        sqs.on_change = self._lambdas.schedule_poll
 
     def run(self) -> None:
-        """Busy hours, then quiet ones."""
+        """Some hours with deviations, then hours without, until the world is at rest."""
         for hour in range(_BUSY_HOURS + _QUIET_HOURS):
-            self._go_on_to(START + timedelta(hours=hour))
+            self._run_until(START + timedelta(hours=hour))
             if hour == _BUSY_HOURS:
                 self._decisions.quiet = True
-                self.story.tell(self._scheduler.now(), "All is quiet from now on")
-            if self.story.violations or (hour > _BUSY_HOURS + 1 and self._is_at_rest()):
+                self.trace.add(self._scheduler.now(), "No deviations from now on")
+            if self.trace.violations or (hour > _BUSY_HOURS + 1 and self._is_at_rest()):
                 break
-            self._lambdas.hourly()
+            self._lambdas.run_schedule()
         self._scheduler.close()
-        if not self.story.violations:
-            for problem in self._watch.unsettled():
-                self._watch.broken(f"after {hour - _BUSY_HOURS} quiet hours, {problem}")
+        if not self.trace.violations:
+            for problem in self._invariants.unsettled():
+                self._invariants.violated(f"after {hour - _BUSY_HOURS} quiet hours, {problem}")
 
     def _is_at_rest(self) -> bool:
-        return self._scheduler.idle and not self._watch.unsettled()
+        return self._scheduler.idle and not self._invariants.unsettled()
 
-    def _go_on_to(self, when: datetime) -> None:
-        self._scheduler.run(when, stop=lambda: bool(self.story.violations))
+    def _run_until(self, when: datetime) -> None:
+        self._scheduler.run(when, stop=lambda: bool(self.trace.violations))
 
 
 @contextmanager
 def _small_parts_and_no_logs() -> Iterator[None]:
-    """Files of several parts without megabytes of them, and a story instead of logs."""
+    """Lets small files have several parts, and silences the product's logs."""
     logging.disable(logging.CRITICAL)
     try:
         with patch.object(s3_archive, "PART_BYTES", _PART_BYTES):

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from bench.server.dynamodb import DynamoDb
+from bench.server.aws import Aws
 from bench.server.http import Request
+from bench.server.metering import MeteredDynamoDb, MeteredS3
 from bench.server.organization import Organization, id_of
 from bench.server.s3 import S3
 from bench.server.tally import NO_LATENCIES, Tally
+from local.in_memory.sqs import InMemorySqs
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 ITEM = {"pk": {"S": "invoice#1"}, "version": {"N": "1"}}
@@ -27,26 +29,40 @@ def s3_answer(s3: S3, method: str, path: str, body: bytes = b"", **headers: str)
 
 
 @pytest.fixture
-def s3() -> S3:
-    """An empty one."""
-    return S3(latencies=NO_LATENCIES, tally=Tally())
-
-
-@pytest.fixture
 def tally() -> Tally:
-    """What the server under test counts into."""
+    """Counts the requests and the units of the server under test."""
     return Tally()
 
 
 @pytest.fixture
-def dynamodb(tally: Tally) -> DynamoDb:
+def bucket(tally: Tally) -> MeteredS3:
+    """An empty bucket."""
+    return MeteredS3(tally)
+
+
+@pytest.fixture
+def s3(bucket: MeteredS3, tally: Tally) -> S3:
+    """The protocol of that bucket."""
+    return S3(bucket, latencies=NO_LATENCIES, tally=tally)
+
+
+@pytest.fixture
+def table(tally: Tally) -> MeteredDynamoDb:
     """An empty table."""
-    return DynamoDb(tally=tally)
+    return MeteredDynamoDb(tally)
 
 
-def ask(dynamodb: DynamoDb, operation: str, **request: Any) -> tuple[int, Any]:
-    """Status and answer."""
-    response = dynamodb.answer(operation, json.dumps(request).encode())
+@pytest.fixture
+def aws(s3: S3, table: MeteredDynamoDb, tally: Tally) -> Aws:
+    """That table and that bucket on one port, with a queue."""
+    queue = InMemorySqs(lambda: LONG_AGO, timedelta(seconds=30), 8, timedelta(days=14))
+    return Aws(s3, table, queue, latencies=NO_LATENCIES, tally=tally)
+
+
+def ask(aws: Aws, operation: str, **request: Any) -> tuple[int, Any]:
+    """The status and the answer to a request to DynamoDB."""
+    headers = {"x-amz-target": f"DynamoDB_20120810.{operation}"}
+    response = aws.answer(Request("POST", "/", "", headers, json.dumps(request).encode()))
     return response.status, json.loads(b"".join(response.body))
 
 
@@ -90,32 +106,38 @@ def test_s3_refuses_to_replace_what_is_not_named(s3: S3) -> None:
     assert s3_answer(s3, "PUT", "/archive/other", b"two", if_match=etag)[0] == 404
 
 
-def test_s3_puts_parts_together(s3: S3) -> None:
+def test_s3_puts_parts_together(s3: S3, bucket: MeteredS3) -> None:
     """By their numbers."""
     s3_answer(s3, "POST", "/archive/key?uploads")
-    s3_answer(s3, "PUT", "/archive/key?partNumber=2&uploadId=upload-1", b"two")
-    s3_answer(s3, "PUT", "/archive/key?partNumber=1&uploadId=upload-1", b"one")
-    assert s3_answer(s3, "POST", "/archive/key?uploadId=upload-1")[0] == 200
-    assert s3.objects["key"].body == b"onetwo"
+    etags = {
+        number: s3_answer(s3, "PUT", f"/archive/key?partNumber={number}&uploadId=upload-1", body)[1]
+        for number, body in ((2, b"two"), (1, b"one"))
+    }
+    parts = "".join(
+        f"<Part><PartNumber>{number}</PartNumber><ETag>{etags[number]}</ETag></Part>" for number in sorted(etags)
+    )
+    complete = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
+    assert s3_answer(s3, "POST", "/archive/key?uploadId=upload-1", complete)[0] == 200
+    assert bucket.objects["key"].body == b"onetwo"
 
 
-def test_dynamodb_writes_on_condition(dynamodb: DynamoDb, tally: Tally) -> None:
+def test_dynamodb_writes_on_condition(aws: Aws, tally: Tally) -> None:
     """And shows what is in the way."""
     new = {"Item": ITEM, "ConditionExpression": "attribute_not_exists(pk)"}
-    assert ask(dynamodb, "PutItem", **new)[0] == 200
-    status, failure = ask(dynamodb, "PutItem", **new, ReturnValuesOnConditionCheckFailure="ALL_OLD")
+    assert ask(aws, "PutItem", **new)[0] == 200
+    status, failure = ask(aws, "PutItem", **new, ReturnValuesOnConditionCheckFailure="ALL_OLD")
     assert (status, failure["Item"]) == (400, ITEM)
     condition: dict[str, Any] = {
         "ConditionExpression": "#version = :read_version",
         "ExpressionAttributeNames": {"#version": "version"},
         "ExpressionAttributeValues": {":read_version": {"N": "1"}},
     }
-    assert ask(dynamodb, "PutItem", Item={**ITEM, "version": {"N": "2"}}, **condition)[0] == 200
-    assert ask(dynamodb, "PutItem", Item={**ITEM, "version": {"N": "2"}}, **condition)[0] == 400
+    assert ask(aws, "PutItem", Item={**ITEM, "version": {"N": "2"}}, **condition)[0] == 200
+    assert ask(aws, "PutItem", Item={**ITEM, "version": {"N": "2"}}, **condition)[0] == 400
     assert tally.amounts["write_units"] == 2
 
 
-def test_dynamodb_updates_attributes(dynamodb: DynamoDb) -> None:
+def test_dynamodb_updates_attributes(aws: Aws) -> None:
     """Of an item that may be new."""
     change = {
         "Key": {"pk": {"S": "checkpoint#default"}},
@@ -123,18 +145,18 @@ def test_dynamodb_updates_attributes(dynamodb: DynamoDb) -> None:
         "ExpressionAttributeNames": {"#version": "version"},
         "ExpressionAttributeValues": {":synced_until": {"S": "now"}, ":version": {"N": "1"}},
     }
-    ask(dynamodb, "UpdateItem", **change)
-    _, found = ask(dynamodb, "GetItem", Key=change["Key"])
+    ask(aws, "UpdateItem", **change)
+    _, found = ask(aws, "GetItem", Key=change["Key"])
     assert found["Item"] == {"pk": {"S": "checkpoint#default"}, "synced_until": {"S": "now"}, "version": {"N": "1"}}
 
 
-def test_a_transaction_is_done_as_a_whole_or_not_at_all(dynamodb: DynamoDb, tally: Tally) -> None:
+def test_a_transaction_is_done_as_a_whole_or_not_at_all(aws: Aws, table: MeteredDynamoDb, tally: Tally) -> None:
     """And costs twice as much as its writes alone."""
     new, other = ({"pk": {"S": f"invoice#{number}"}} for number in (1, 2))
     puts = [{"Put": {"Item": item, "ConditionExpression": "attribute_not_exists(pk)"}} for item in (new, other)]
-    assert ask(dynamodb, "TransactWriteItems", TransactItems=puts[:1])[0] == 200
-    status, failure = ask(dynamodb, "TransactWriteItems", TransactItems=puts)
+    assert ask(aws, "TransactWriteItems", TransactItems=puts[:1])[0] == 200
+    status, failure = ask(aws, "TransactWriteItems", TransactItems=puts)
     assert status == 400
     assert failure["CancellationReasons"] == [{"Code": "ConditionalCheckFailed"}, {"Code": "None"}]
-    assert set(dynamodb.items) == {"invoice#1"}
+    assert set(table.items) == {"invoice#1"}
     assert tally.amounts["write_units"] == 2

@@ -1,16 +1,16 @@
-"""What must hold: at every moment, and when the world has come to rest.
+"""What must hold after every effect, and when the world has come to rest.
 
-1. Whatever became updated up to the committed `synced_until` is archived as it is at the source now, or pending in the
-   ledger. A version counts as soon as a run that could see it has committed: at once if it was visible when the lag had
-   passed, else with the next run that started later than that.
-2. The checkpoint never moves back, its version grows by one, and a run says `superseded` only if another committed.
-3. What lies under a key was always a true version of that very invoice or file, and never goes back to an older one.
-   Versions that share an `updated_at`, or do not tell it, are the exception: they may change places while the
-   ledger says that the work is not done (promise 1 still holds for them).
-4. Of a slice whose list keeps its order and only shrinks, one reading meets every invoice that stays. (If it did not,
-   promise 1 would still hold, since the reading does not certify; but perhaps none ever would.)
-5. At rest, everything is archived, the ledger points to it, and nothing is pending but what waits for a PDF that is
-   not there.
+1. Each invoice that was updated up to the committed `synced_until` is archived as it is at Qonto now, or pending in the
+   ledger. A version counts as soon as a run that could see it has committed: at once if it became visible within the
+   lag, else with the next run that started after that.
+2. The checkpoint never moves back, its version grows by one, and a run returns `superseded` only if another committed.
+3. The content under a key is always a real version of that very invoice or file, and is never replaced by an older one.
+   Versions that share an `updated_at`, or have none, are exempt: they may replace each other while the ledger says that
+   the work is not done (invariant 1 still holds for them).
+4. If a slice's list keeps its order and only shrinks, one reading of it meets every invoice that stays. (Otherwise
+   invariant 1 would still hold, because an incomplete reading is repeated; but it might never complete.)
+5. At rest everything is archived, the ledger points to it, and the only pending invoices are those whose PDF does not
+   exist.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ from qonto_sync.domain.times import from_text
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from local.in_memory import s3 as in_memory_s3
+    from local.in_memory.expressions import Item
     from qonto_sync.domain.ids import ConnectionName
     from qonto_sync.domain.ledger import LedgerRow, StoredObject
     from qonto_sync.domain.result import SyncResult
     from qonto_sync.domain.window import Window
-    from tests.simulation.dynamodb import Item, MemoryDynamoDb
     from tests.simulation.organization import Organization, Version
-    from tests.simulation.s3 import MemoryS3, StoredVersion
     from tests.simulation.scheduler import Process, Scheduler
-    from tests.simulation.story import Story
+    from tests.simulation.services import SimulatedDynamoDb, SimulatedS3
+    from tests.simulation.trace import Trace
 
 
 class _Commit(NamedTuple):
@@ -49,37 +50,37 @@ class _Commit(NamedTuple):
 
 @dataclass(slots=True)
 class _Reading:
-    """The answers about one slice that a process has got since it asked for page 1."""
+    """The pages of one slice that a process has read since its first request for page 1."""
 
     window: Window
     at_first: set[str]
     stayed: set[str]
     met: set[str] = field(default_factory=set)
-    answers: int = 0
+    pages: int = 0
     grew: bool = False
 
 
 @dataclass(slots=True)
-class Watch:
-    """Sees every effect on the world and says which promise it broke."""
+class Invariants:
+    """Observes every effect on the world, and adds violations to the trace."""
 
     connection: ConnectionName
     organization: Organization
-    s3: MemoryS3
-    dynamodb: MemoryDynamoDb
+    s3: SimulatedS3
+    dynamodb: SimulatedDynamoDb
     scheduler: Scheduler
-    story: Story
+    trace: Trace
     lag: timedelta
     _commits: list[_Commit] = field(default_factory=list)
     _due: set[tuple[str, int]] = field(default_factory=set)
     _readings: dict[str, _Reading] = field(default_factory=dict)
 
-    def broken(self, promise: str) -> None:
-        """Something that must not be, is."""
-        self.story.broken(self.scheduler.now(), promise)
+    def violated(self, text: str) -> None:
+        """Reports a violation."""
+        self.trace.add_violation(self.scheduler.now(), text)
 
-    def page_answered(self, window: Window, number: int, listed: list[str], on_the_page: list[str]) -> None:
-        """Promise 4."""
+    def page_read(self, window: Window, number: int, listed: list[str], on_the_page: list[str]) -> None:
+        """Checks invariant 4."""
         process = self.scheduler.current.name
         reading = self._readings.get(process)
         if reading is None or reading.window != window:
@@ -87,77 +88,78 @@ class Watch:
         reading.grew |= not reading.at_first.issuperset(listed)
         reading.stayed.intersection_update(listed)
         reading.met.update(on_the_page)
-        reading.answers += 1
-        if number == 1 and reading.answers > 1:
+        reading.pages += 1
+        if number == 1 and reading.pages > 1:
             del self._readings[process]
-            slipped = reading.stayed - reading.met
-            if slipped and not reading.grew:
-                self.broken(f"{process} read all pages and did not meet {min(slipped)}, which was there all the time")
+            missed = reading.stayed - reading.met
+            if missed and not reading.grew:
+                self.violated(f"{process} read all pages and missed {min(missed)}, which was in the list all the time")
 
-    def object_written(self, key: str, version: StoredVersion) -> None:
-        """Promise 3."""
+    def object_written(
+        self, key: str, before: in_memory_s3.StoredObject | None, now: in_memory_s3.StoredObject
+    ) -> None:
+        """Checks invariant 3."""
         invoice_id, name = key.split("/")[-2:]
         if name == "invoice.json":
-            truth = [known.document for known in self.organization.invoices.get(invoice_id, [])]
+            versions = [known.document for known in self.organization.invoices.get(invoice_id, [])]
         else:
-            truth = self.organization.files.get(name.removesuffix(".pdf"), [])
-        if version.body not in truth:
-            self.broken(f"{key} got content that was never at the source")
+            versions = self.organization.files.get(name.removesuffix(".pdf"), [])
+        if now.body not in versions:
+            self.violated(f"{key} got content that never existed at Qonto")
             return
-        self._tell(f"writes {invoice_id} {name} {_name(truth, version.body)} to S3")
-        earlier = self.s3.versions[key][-2].body if len(self.s3.versions[key]) > 1 else None
-        back = earlier is not None and _last(truth, earlier) > _last(truth, version.body)
-        if earlier and back and truth.count(earlier) == 1 and not self._tied(invoice_id, earlier, name):
-            self.broken(
-                f"{invoice_id} {name} went back from {_name(truth, earlier)} to {_name(truth, version.body)} in S3"
-            )
+        self._log(f"writes {invoice_id} {name} {_name(versions, now.body)} to S3")
+        earlier = before.body if before else None
+        is_older = earlier is not None and _last(versions, earlier) > _last(versions, now.body)
+        if earlier and is_older and versions.count(earlier) == 1 and not self._tied(invoice_id, earlier, name):
+            change = f"from {_name(versions, earlier)} to {_name(versions, now.body)}"
+            self.violated(f"{invoice_id} {name} went back {change} in S3")
 
     def item_written(self, before: Item | None, after: Item) -> None:
-        """Promise 2, and the story of the ledger."""
+        """Checks invariant 2 for a checkpoint, and logs a ledger row."""
         if after["pk"]["S"] != checkpoint_key(self.connection):
             row = row_from_item(after)
             pending = f", pending: {row.pending.reason} until {row.pending.due_at:%d %H:%M:%S}" if row.pending else ""
-            self._tell(f"writes ledger row {row.invoice_id} #{row.version} ({self._archived(row)}{pending})")
+            self._log(f"writes ledger row {row.invoice_id} #{row.version} ({self._archived(row)}{pending})")
             if row.pending and row.pending.detail.startswith("unexpected"):
-                self.broken(f"{row.invoice_id}: {row.pending.detail}")
+                self.violated(f"{row.invoice_id}: {row.pending.detail}")
             return
         commit = self._commit(after)
-        self._tell(f"commits checkpoint #{after['version']['N']} up to {commit.synced_until:%d %H:%M:%S}")
+        self._log(f"commits checkpoint #{after['version']['N']} up to {commit.synced_until:%d %H:%M:%S}")
         if before and commit.synced_until < self._commits[-1].synced_until:
-            self.broken("the checkpoint moved back")
+            self.violated("the checkpoint moved back")
         if int(after["version"]["N"]) != len(self._commits) + 1:
-            self.broken("the checkpoint's version did not grow by one")
+            self.violated("the checkpoint's version did not grow by one")
         self._commits.append(commit)
 
     def run_ended(self, process: Process, result: SyncResult) -> None:
-        """Promise 2: what the run says is what happened."""
+        """Checks invariant 2: the result agrees with the commits."""
         others = [commit for commit in self._commits if commit.by != process.name and commit.at >= process.started]
         if result.outcome is RunOutcome.SUPERSEDED and not others:
-            self.broken(f"{process.name} says that another run committed, but none did")
+            self.violated(f"{process.name} returned superseded, but no other run committed")
         own = sum(commit.by == process.name for commit in self._commits)
         if result.tally.slices_committed != own:
-            self.broken(f"{process.name} says {result.tally.slices_committed} commits, but made {own}")
+            self.violated(f"{process.name} returned {result.tally.slices_committed} commits, but made {own}")
 
     def check(self) -> None:
-        """Promise 1."""
-        if not self._commits or self.story.violations:
+        """Checks invariant 1."""
+        if not self._commits or self.trace.violations:
             return
         for invoice_id, version in self.organization.live.items():
             if self._is_due(invoice_id, version):
                 missing = self._missing(invoice_id, version)
                 if missing:
                     until = self._commits[-1].synced_until
-                    self.broken(f"{missing}, and it is not pending, but the checkpoint says {until:%d %H:%M:%S}")
+                    self.violated(f"{missing}, and it is not pending, but the checkpoint is at {until:%d %H:%M:%S}")
 
     def unsettled(self) -> list[str]:
-        """Promise 5: what is not as it should be at rest."""
+        """What keeps the world from being at rest: the violations of invariant 5, if nothing were to follow."""
         problems: list[str] = []
         for invoice_id, version in self.organization.live.items():
             row = self._row(invoice_id)
             if row is None:
                 problems.append(f"{invoice_id} has no ledger row")
                 continue
-            problems += self._wrong(row, version)
+            problems += self._problems(row, version)
         for pk in self.dynamodb.items:
             if pk.startswith("invoice#") and pk.split("#")[-1] in self.organization.deleted:
                 row = self._row(pk.split("#")[-1])
@@ -165,7 +167,7 @@ class Watch:
                     problems.append(f"{row.invoice_id} was deleted, but is pending")
         return problems
 
-    def _wrong(self, row: LedgerRow, version: Version) -> list[str]:
+    def _problems(self, row: LedgerRow, version: Version) -> list[str]:
         id_ = row.invoice_id
         problems: list[str] = []
         if not self._points_to(row.document, version.document):
@@ -185,7 +187,7 @@ class Watch:
         return problems
 
     def _points_to(self, stored: StoredObject | None, content: bytes) -> bool:
-        found = self.s3.current(stored.key) if stored else None
+        found = self.s3.objects.get(stored.key) if stored else None
         return (
             stored is not None
             and found is not None
@@ -195,7 +197,7 @@ class Watch:
         )
 
     def _is_due(self, invoice_id: str, version: Version) -> bool:
-        """Whether a committed run must have seen this version, or one that it silently replaced."""
+        """Whether a committed run must have seen this version, or one that it replaced with the same `updated_at`."""
         if (invoice_id, version.number) not in self._due:
             in_time = version.visible_at <= version.updated_at + self.lag
             if not any(
@@ -214,23 +216,23 @@ class Watch:
             return f"{invoice_id} v{version.number} is not in the ledger"
         if "due_at" in item:
             return None
-        if not self._holds(item.get("document"), version.document):
+        if not self._is_archived(item.get("document"), version.document):
             return f"{invoice_id} v{version.number} is not archived"
         attachment_id = version.attachment_id
         if attachment_id is None:
             return None if version.is_draft else f"{invoice_id} waits for its PDF"
         file = item.get("file")
         content = self.organization.file(attachment_id)
-        if file is None or file["M"]["attachment_id"]["S"] != attachment_id or not self._holds(file, content):
+        if file is None or file["M"]["attachment_id"]["S"] != attachment_id or not self._is_archived(file, content):
             return f"the PDF {attachment_id} of {invoice_id} is not archived as it is now"
         return None
 
-    def _holds(self, stored: Any, content: bytes | None) -> bool:
-        found = self.s3.current(stored["M"]["key"]["S"]) if stored else None
+    def _is_archived(self, stored: Any, content: bytes | None) -> bool:
+        found = self.s3.objects.get(stored["M"]["key"]["S"]) if stored else None
         return found is not None and found.body == content
 
     def _tied(self, invoice_id: str, earlier: bytes, name: str) -> bool:
-        """Whether nothing in the document could tell which of the versions is the later one."""
+        """Whether no `updated_at` in the documents tells which of the versions is the later one."""
         if name != "invoice.json":
             return False
         versions = self.organization.invoices[invoice_id]
@@ -244,7 +246,7 @@ class Watch:
     def _commit(self, item: Item) -> _Commit:
         synced_until = from_text(item["synced_until"]["S"])
         if synced_until is None:
-            raise ValueError("synced_until is no time")
+            raise ValueError("synced_until is not a time")
         advances = not self._commits or synced_until > self._commits[-1].synced_until
         started = self.scheduler.current.started
         return _Commit(synced_until, item["run_id"]["S"], started, self.scheduler.now(), advances)
@@ -255,13 +257,14 @@ class Watch:
         document = f"v{digests.index(row.document.sha256) + 1}" if row.document else "nothing"
         return f"{document} + {row.file.attachment_id}" if row.file else document
 
-    def _tell(self, line: str) -> None:
-        self.story.tell(self.scheduler.now(), f"{self.scheduler.current.name} {line}")
+    def _log(self, line: str) -> None:
+        self.trace.add(self.scheduler.now(), f"{self.scheduler.current.name} {line}")
 
 
-def _last(truth: list[bytes], content: bytes) -> int:
-    return len(truth) - truth[::-1].index(content)
+def _last(versions: list[bytes], content: bytes) -> int:
+    """The number of the last version with this content."""
+    return len(versions) - versions[::-1].index(content)
 
 
-def _name(truth: list[bytes], content: bytes) -> str:
-    return f"v{_last(truth, content)}"
+def _name(versions: list[bytes], content: bytes) -> str:
+    return f"v{_last(versions, content)}"

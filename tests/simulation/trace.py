@@ -1,4 +1,4 @@
-"""What happened in a run, one readable line each."""
+"""What happened in a run, one readable line per event."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Story:
-    """The lines of one run, and the promises that were broken in it."""
+class Trace:
+    """The lines of one run, and the violations of invariants among them."""
 
     lines: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
 
-    def tell(self, at: datetime, line: str) -> None:
+    def add(self, at: datetime, line: str) -> None:
         """Adds a line such as `12:00:03 sync-2 writes invoice i3 v2 to S3`."""
         self.lines.append(f"{at:%d %H:%M:%S} {line}")
 
-    def broken(self, at: datetime, promise: str) -> None:
-        """Adds a broken promise."""
-        self.violations.append(promise)
-        self.tell(at, f"BROKEN: {promise}")
+    def add_violation(self, at: datetime, text: str) -> None:
+        """Adds the violation of an invariant."""
+        self.violations.append(text)
+        self.add(at, f"VIOLATION: {text}")

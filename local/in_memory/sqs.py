@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from tests.simulation.faults import client_error
+from local.in_memory.errors import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from qonto_sync.ports import Clock
-
-_LONGEST_DELAY = 900
+_MAX_BATCH: Final = 10
+_MAX_DELAY_SECONDS: Final = 900
 
 
 @dataclass(slots=True, eq=False)
@@ -26,7 +26,7 @@ class Message:
     visible_at: datetime
     receive_count: int = 0
     receipt: str | None = None
-    """Of its last delivery: an older one is worth nothing."""
+    """The receipt handle of the last delivery; those of earlier deliveries are not valid any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,47 +39,40 @@ class Received:
 
 
 @dataclass(slots=True)
-class MemorySqs:
-    """The retry queue and its dead-letter queue."""
+class InMemorySqs:
+    """A queue and its dead-letter queue. The sender's calls have boto3's shape, the receiver's have not."""
 
-    clock: Clock
+    now: Callable[[], datetime]
     visibility_timeout: timedelta
     max_receive_count: int
     retention: timedelta
     on_change: Callable[[], None] = lambda: None
-    """Is told when a message was sent or may come earlier."""
+    """Called when a message was sent, or may become visible earlier than before."""
     messages: list[Message] = field(default_factory=list)
     dead_letters: list[Message] = field(default_factory=list)
-    _receipts_made: int = 0
+    _sent: int = 0
+    _receipts: int = 0
 
     def send_message_batch(self, *, Entries: Sequence[dict[str, Any]], **_queue: Any) -> dict[str, Any]:  # noqa: N803
-        """All entries, or none if one asks for what no queue can do."""
-        if not 0 < len(Entries) <= 10:
-            raise client_error("AWS.SimpleQueueService.TooManyEntriesInBatchRequest", 400)
-        if any(not 0 <= entry["DelaySeconds"] <= _LONGEST_DELAY for entry in Entries):
-            raise client_error("InvalidParameterValue", 400)
-        for entry in Entries:
-            self.put(entry["MessageBody"], entry["DelaySeconds"])
-        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
-
-    def put(self, body: str, delay_seconds: int = 0) -> None:
-        """One message, from whomever."""
-        now = self.clock.now()
-        self.messages.append(Message(body, now, now + timedelta(seconds=delay_seconds)))
-        self.on_change()
+        """Refuses the whole batch if an entry's delay is too long; SQS would refuse that entry."""
+        if not 0 < len(Entries) <= _MAX_BATCH:
+            raise ServiceError("AWS.SimpleQueueService.TooManyEntriesInBatchRequest", 400)
+        if any(not 0 <= entry.get("DelaySeconds", 0) <= _MAX_DELAY_SECONDS for entry in Entries):
+            raise ServiceError("InvalidParameterValue", 400)
+        return {"Successful": [self._send(entry) for entry in Entries], "Failed": []}
 
     def change_message_visibility(self, *, ReceiptHandle: str, VisibilityTimeout: int, **_queue: Any) -> dict[str, Any]:  # noqa: N803
-        """Of a message in flight only."""
+        """The message must be in flight."""
         message = self._in_flight(ReceiptHandle)
         if message is None:
-            raise client_error("MessageNotInflight", 400)
-        message.visible_at = self.clock.now() + timedelta(seconds=VisibilityTimeout)
+            raise ServiceError("MessageNotInflight", 400)
+        message.visible_at = self.now() + timedelta(seconds=VisibilityTimeout)
         self.on_change()
         return {}
 
     def receive(self, most: int, *, newest_first: bool = False) -> list[Received]:
-        """What is visible, the oldest first or not; what was received too often moves to the dead letters."""
-        now = self.clock.now()
+        """At most so many visible messages; those received too often before move to the dead-letter queue."""
+        now = self.now()
         self.messages = [message for message in self.messages if now - message.sent_at < self.retention]
         visible = [message for message in self.messages if message.visible_at <= now]
         received: list[Received] = []
@@ -90,32 +83,40 @@ class MemorySqs:
                 self.messages.remove(message)
                 self.dead_letters.append(message)
                 continue
-            received.append(self._hand_out(message, now))
+            received.append(self._deliver(message, now))
         return received
 
     def delete(self, receipt: str) -> None:
-        """Forgets the message; one that is gone is no error."""
+        """Deletes a message; one that does not exist is no error."""
         self.messages = [message for message in self.messages if message.receipt != receipt]
 
     def duplicate(self, receipt: str) -> None:
-        """Makes a message that was just received visible at once, as a standard queue may."""
+        """Makes a message in flight visible at once: a standard queue delivers at least once."""
         for message in self.messages:
             if message.receipt == receipt:
-                message.visible_at = self.clock.now()
+                message.visible_at = self.now()
 
     def next_visible(self) -> datetime | None:
-        """When there is something to receive."""
+        """When the next message is or becomes visible; None if the queue is empty."""
         return min((message.visible_at for message in self.messages), default=None)
 
-    def _hand_out(self, message: Message, now: datetime) -> Received:
-        self._receipts_made += 1
-        message.receipt = f"receipt-{self._receipts_made}"
+    def _send(self, entry: dict[str, Any]) -> dict[str, Any]:
+        body, now = entry["MessageBody"], self.now()
+        self.messages.append(Message(body, now, now + timedelta(seconds=entry.get("DelaySeconds", 0))))
+        self.on_change()
+        self._sent += 1
+        digest = hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
+        return {"Id": entry["Id"], "MessageId": f"message-{self._sent}", "MD5OfMessageBody": digest}
+
+    def _deliver(self, message: Message, now: datetime) -> Received:
+        self._receipts += 1
+        message.receipt = f"receipt-{self._receipts}"
         message.receive_count += 1
         message.visible_at = now + self.visibility_timeout
         return Received(message.body, message.receipt, message.receive_count)
 
     def _in_flight(self, receipt: str) -> Message | None:
-        now = self.clock.now()
+        now = self.now()
         for message in self.messages:
             if message.receipt == receipt and message.visible_at > now:
                 return message

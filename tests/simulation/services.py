@@ -1,0 +1,64 @@
+"""The services in memory, with what the simulation adds to them: observers, and an index that lags."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, override
+
+from local.in_memory.dynamodb import InMemoryDynamoDb
+from local.in_memory.s3 import InMemoryS3
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime, timedelta
+
+    from local.in_memory.expressions import Item
+    from local.in_memory.s3 import StoredObject
+    from qonto_sync.ports import Clock
+
+_INDEX_PAGE = 2
+"""Items of the index in one answer: so few that a query takes several."""
+
+
+class SimulatedS3(InMemoryS3):
+    """Reports each write."""
+
+    on_write: Callable[[str, StoredObject | None, StoredObject], None] = staticmethod(lambda *_: None)
+    """Called with the key, the object before and the object now."""
+
+    @override
+    def _write(self, key: str, stored: StoredObject) -> None:
+        before = self.objects.get(key)
+        super()._write(key, stored)
+        self.on_write(key, before, stored)
+
+
+class SimulatedDynamoDb(InMemoryDynamoDb):
+    """Reports each write, which must have a condition; its index is a while behind the table."""
+
+    on_write: Callable[[Item | None, Item], None] = staticmethod(lambda *_: None)
+    """Called with the item before and the item now."""
+
+    def __init__(self, clock: Clock, index_lag: Callable[[], timedelta]) -> None:
+        """`index_lag` is asked in each query."""
+        super().__init__(index_page=_INDEX_PAGE)
+        self._clock = clock
+        self._index_lag = index_lag
+        self._history: list[tuple[datetime, Item]] = []
+
+    @override
+    def _write(self, item: Item, *, in_transaction: bool = False) -> None:
+        before = self.items.get(item["pk"]["S"])
+        super()._write(item, in_transaction=in_transaction)
+        self._history.append((self._clock.now(), item))
+        self.on_write(before, item)
+
+    @override
+    def _indexed(self) -> Iterable[Item]:
+        as_of = self._clock.now() - self._index_lag()
+        return {item["pk"]["S"]: item for at, item in self._history if at <= as_of}.values()
+
+    @override
+    def _holds(self, key: Item, request: Mapping[str, Any]) -> bool:
+        if "ConditionExpression" not in request:
+            raise ValueError("a write without a condition")
+        return super()._holds(key, request)
