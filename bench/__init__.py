@@ -1,1 +1,1 @@
-"""Measures the sync against others that do the same job, on a simulator that is faster than all of them."""
+"""A benchmark of the sync against other programs that do the same job, on a simulator that is faster than any."""

@@ -1,4 +1,4 @@
-"""`python -m bench`: runs the scenarios, prints the table, and after a full run writes what the documentation shows."""
+"""`python -m bench`: runs the scenarios and prints tables; a full run also updates the documentation."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _CONTENDERS = ("guide", "bare", "dlt", "ours")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs what was asked for; a contender that did not do its job ends it."""
+    """Runs the chosen scenarios. A contender that fails, or leaves anything out, ends the benchmark."""
     options = _parser().parse_args(arguments)
-    # This process and the clients that it starts share a core, one after the other; the server has its own.
+    # This process and its contenders run on one core, never at the same time; the server has another.
     pin(0, CLIENT_CORES)
     console = Console(width=None if sys.stdout.isatty() else 120)
     results = Results()
@@ -46,19 +46,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         console.print("The server alone, requests per second:", rates)
         for name in options.only or SCENARIOS:
             SCENARIOS[name](bench)
-    found = figures(results)
+    measured = figures(results)
     if results.runs["new"]:
         console.print(contenders_table(results))
-    console.print(figures_table(found))
+    console.print(figures_table(measured))
     if not options.quick and not options.only and set(options.contenders) == set(_CONTENDERS):
-        publish(as_json(results, found, rates, function("SyncFunction", simulator.ports).memory))
+        publish(as_json(results, measured, rates, function("SyncFunction", simulator.ports).memory))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measures the sync against other ways.")
-    parser.add_argument("--quick", action="store_true", help="small numbers, in a minute; nothing is written")
-    parser.add_argument("--only", action="append", choices=SCENARIOS, help="one scenario, or several; likewise")
-    parser.add_argument("--contenders", nargs="+", choices=_CONTENDERS, default=_CONTENDERS, help="of scenario new")
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks the sync against other programs.")
+    parser.add_argument("--quick", action="store_true", help="small numbers, takes a minute, writes nothing")
+    parser.add_argument(
+        "--only", action="append", choices=SCENARIOS, help="this scenario only (repeatable), writes nothing"
+    )
+    parser.add_argument(
+        "--contenders", nargs="+", choices=_CONTENDERS, default=_CONTENDERS, help="those of scenario new"
+    )
     return parser
 
 

@@ -1,4 +1,4 @@
-"""How much the server can do: a benchmark of clients says nothing when the server is the slower one."""
+"""The capacity of the server: the contenders can only be compared while the server is faster than they are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FILE_BYTES: Final = 100_000
 
 
 def capacity(simulator: Simulator) -> dict[str, float]:
-    """Requests per second by kind, from a client that does nothing with the answers."""
+    """Requests per second by kind, from a client that discards the responses."""
     simulator.reset(Work(invoices=1_000, file_bytes=_FILE_BYTES, latency=False))
     attachment = id_of("attachment", 0)
     key = json.dumps({"TableName": "state", "Key": {"pk": {"S": "checkpoint#default"}}}).encode()
@@ -38,7 +38,7 @@ def _request(method: str, path: str, body: bytes = b"", header: str = "") -> byt
 
 
 def _rate(port: int, request: bytes) -> float:
-    """All connections ask, then all are read: the server is never idle for long."""
+    """Sends on all connections before it reads from any, so that the server is hardly ever idle."""
     connections = [socket.create_connection(("127.0.0.1", port)) for _ in range(_CONNECTIONS)]
     buffer = bytearray(1 << 20)
     started = time.perf_counter()

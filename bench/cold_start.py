@@ -1,4 +1,4 @@
-"""Cold starts of the built functions, against importing boto3 and making the same clients."""
+"""Cold starts of the built functions, compared with importing boto3 and creating the same clients."""
 
 from __future__ import annotations
 
@@ -47,24 +47,24 @@ print(json.dumps({"cpu": time.process_time() - started}))
 
 
 class BuildOutdated(Exception):
-    """What is built is not what would be deployed."""
+    """The build is older than the sources."""
 
 
 @dataclass(frozen=True, slots=True)
 class ColdStart:
-    """CPU seconds from the first line to the first invocation, medians over fresh processes."""
+    """CPU seconds from the first line to the first invocation; medians of fresh processes."""
 
     ours: float
     bare: float
     services: tuple[str, ...]
-    """Whose clients both made."""
+    """The services whose clients both create."""
 
 
 def cold_starts(ports: Ports, repeats: int) -> dict[str, ColdStart]:
-    """By function.
+    """Measures each function.
 
     Raises:
-        BuildOutdated: `make build` is to be said first.
+        BuildOutdated: `make build` has to be run first.
     """
     _check_build()
     return {name: _cold_start(name, ports, repeats) for name in functions()}
@@ -82,7 +82,7 @@ def _cold_start(name: str, ports: Ports, repeats: int) -> ColdStart:
 
 
 def _started(task: Path, variables: Mapping[str, str], code: str, *arguments: str) -> Any:
-    """What the code prints in a Python that sees the function and its layer only."""
+    """The JSON that the code prints, in a Python that can import only the function and its layer."""
     process = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-S", "-c", code, *arguments],
         cwd=task,
@@ -90,7 +90,7 @@ def _started(task: Path, variables: Mapping[str, str], code: str, *arguments: st
             **variables,
             "PATH": os.defpath,
             "PYTHONPATH": os.pathsep.join((str(task), str(_LAYER))),
-            # Lambda's folders are read-only: bytecode that was not built is not made.
+            # Lambda's folders are read-only: only bytecode from the build is used.
             "PYTHONDONTWRITEBYTECODE": "1",
         },
         stdout=subprocess.PIPE,
@@ -108,4 +108,4 @@ def _check_build() -> None:
     if different or missing:
         raise BuildOutdated(f"make build: {', '.join(sorted(different + missing))} changed since the last one")
     if not any(built.rglob("*.pyc")):
-        raise BuildOutdated("make build: there is no bytecode in the layer")
+        raise BuildOutdated("make build: the layer has no bytecode")

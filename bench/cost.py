@@ -1,4 +1,4 @@
-"""What the measured runs would cost in an account."""
+"""The cost of the measured runs at AWS's list prices."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FULL_CPU_MB: Final = 1_769
-"""Memory at which Lambda gives a whole vCPU; less memory, as much less of it."""
+"""The memory at which a function has one vCPU. Its share of a vCPU is proportional to its memory."""
 
 QONTO_SECONDS_PER_REQUEST: Final = 600 / 10_000
-"""Qonto's limit in the long run. A function that waits for it is paid for, too."""
+"""Qonto's long-term rate limit. Lambda also bills the time that a function waits for it."""
 
 _S3_WRITES: Final = ("PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What is billed by use."""
+    """The billed quantities."""
 
     gb_seconds: float = 0
     invocations: float = 0
@@ -34,7 +34,7 @@ class Usage:
     log_bytes: float = 0
 
     def usd(self) -> dict[str, float]:
-        """By service."""
+        """The cost in USD, by service."""
         return {
             "Lambda": self.gb_seconds * prices.LAMBDA_GB_SECOND + self.invocations * prices.LAMBDA_REQUEST,
             "S3 requests": self.puts * prices.S3_PUT + self.gets * prices.S3_GET,
@@ -45,15 +45,15 @@ class Usage:
         }
 
     def times(self, number: float) -> Usage:
-        """So many of it."""
+        """This usage, so many times."""
         return Usage(**{name: getattr(self, name) * number for name in self.__slots__})
 
 
 def usage(run: Mapping[str, Any], seconds: float, memory_mb: int) -> Usage:
-    """Of one measured run that a function of this memory needs so many seconds for."""
+    """The usage of one measured run, if it takes so many seconds in a function with this memory."""
     requests: Mapping[str, int] = run["requests"]
 
-    def asked(*names: str) -> int:
+    def count(*names: str) -> int:
         return sum(requests.get(name, 0) for name in names)
 
     return Usage(
@@ -61,25 +61,25 @@ def usage(run: Mapping[str, Any], seconds: float, memory_mb: int) -> Usage:
         invocations=1,
         write_units=run["amounts"].get("write_units", 0),
         read_units=run["amounts"].get("read_units", 0),
-        puts=asked(*(f"s3 {name}" for name in _S3_WRITES)),
-        gets=asked("s3 HeadObject", "s3 GetObject"),
-        queue_requests=asked("sqs SendMessageBatch"),
-        secret_requests=asked("secretsmanager GetSecretValue"),
+        puts=count(*(f"s3 {name}" for name in _S3_WRITES)),
+        gets=count("s3 HeadObject", "s3 GetObject"),
+        queue_requests=count("sqs SendMessageBatch"),
+        secret_requests=count("secretsmanager GetSecretValue"),
         log_bytes=run["log_bytes"],
     )
 
 
 def seconds_at(run: Mapping[str, Any], memory_mb: int) -> float:
-    """What the run would take with this memory's share of a CPU as fast as the one that was measured on.
+    """The seconds that the run would take with this memory, on CPUs as fast as the one it was measured on.
 
-    Waiting overlaps with computing, so the longer of both counts.
+    The run waits and computes at the same time, so this is the longer of its wall time and its scaled CPU time.
     """
     wall, cpu = float(run["measurement"]["wall"]), float(run["measurement"]["cpu"])
     return max(wall, cpu * max(FULL_CPU_MB / memory_mb, 1))
 
 
 def first_import_seconds(run: Mapping[str, Any], invoices: int, memory_mb: int) -> float:
-    """The same for so many invoices, when Qonto's limit may take longer than all the rest."""
+    """The seconds for a first import of so many invoices; Qonto's rate limit may determine them."""
     factor = float(invoices / run["work"]["invoices"])
     qonto: int = sum(number for name, number in run["requests"].items() if name.startswith("qonto "))
     return max(seconds_at(run, memory_mb) * factor, qonto * factor * QONTO_SECONDS_PER_REQUEST)

@@ -17,7 +17,7 @@ _MEMORIES: Final = (256, 512, 768, 1_024, FULL_CPU_MB)
 
 
 def cost_tables(report: Mapping[str, Any]) -> str:
-    """Markdown: a first import, a month, and sizes of memory."""
+    """Markdown tables: a first import, a month, and different memory sizes."""
     memory = report["memory_mb"]
     new = [run for run in report["runs"]["new"] if run["contender"] == "ours"][-1]
     hourly = report["runs"]["nothing new"][-1]
@@ -41,13 +41,13 @@ def _first_import(new: Mapping[str, Any], memory: int) -> list[str]:
     used = usage(new, seconds / factor, memory).times(factor)
     usd = used.usd()
     size = sum(new["objects"][kind]["bytes"] for kind in ("json", "pdf")) * factor / 1e9
-    told = (
+    heading = (
         f"**A first import of {_number(_IMPORT)} invoices** with files of {new['work']['file_bytes'] / 1000:.0f} KB:"
         f" {sum(usd.values()):.2f} USD, and {seconds / 3600:.1f} hours of function time at"
         f" {_number(_IMPORT / seconds * 60)} invoices a minute."
     )
     return [
-        told,
+        heading,
         "",
         "| | amount | USD |",
         "|---|---:|---:|",
@@ -63,22 +63,22 @@ def _first_import(new: Mapping[str, Any], memory: int) -> list[str]:
 
 def _months(new: Mapping[str, Any], hourly: Mapping[str, Any], start: float, memory: int) -> list[str]:
     fixed = prices.SECRET_MONTH + prices.METRIC_MONTH + prices.ALARM_MONTH
-    # Each hourly run finds no function that is warm.
+    # Lambda keeps no function warm for an hour, so each hourly run has a cold start.
     run = usage(hourly, start + seconds_at(hourly, memory), memory).times(_HOURLY_RUNS)
-    per_invoice = _more(new, hourly, memory)
+    per_invoice = _per_invoice(new, hourly, memory)
     rows = []
     for changed in _CHANGED:
         runs, invoices = sum(run.usd().values()), sum(per_invoice.times(changed).usd().values())
         rows.append(
             f"| {_number(changed)} | {fixed:.2f} | {runs:.3f} | {invoices:.3f} | **{fixed + runs + invoices:.2f}** |"
         )
-    told = (
+    heading = (
         f"**A connection and month**: {_HOURLY_RUNS} hourly runs ({_number(run.gb_seconds)} GB-seconds,"
         f" {_number(run.read_units)} reads, {_number(run.write_units)} writes), and invoices that are new"
         " or get a new file:"
     )
     return [
-        told,
+        heading,
         "",
         "| invoices | secret, metric, alarm | hourly runs | invoices | USD in all |",
         "|---:|---:|---:|---:|---:|",
@@ -86,8 +86,8 @@ def _months(new: Mapping[str, Any], hourly: Mapping[str, Any], start: float, mem
     ]
 
 
-def _more(new: Mapping[str, Any], hourly: Mapping[str, Any], memory: int) -> Usage:
-    """What one new invoice adds to a run."""
+def _per_invoice(new: Mapping[str, Any], hourly: Mapping[str, Any], memory: int) -> Usage:
+    """The usage that one new invoice adds to a run."""
     many = usage(new, seconds_at(new, memory), memory)
     none = usage(hourly, seconds_at(hourly, memory), memory)
     number = new["work"]["invoices"]
@@ -105,12 +105,12 @@ def _memories(new: Mapping[str, Any], hourly: Mapping[str, Any], start: float) -
             f" | {monthly.usd()['Lambda']:.4f} |"
         )
     peak = new["measurement"]["peak_bytes"] / 2**20
-    told = (
+    heading = (
         f"**Memory**: the run of {_number(number)} new invoices peaked at {peak:.0f} MiB, and took"
         f" {new['measurement']['cpu']:.1f} s of CPU."
     )
     return [
-        told,
+        heading,
         "",
         f"| MB | vCPU | seconds for {_number(number)} new invoices | GB-seconds | USD a month for hourly runs |",
         "|---:|---:|---:|---:|---:|",
@@ -119,5 +119,5 @@ def _memories(new: Mapping[str, Any], hourly: Mapping[str, Any], start: float) -
 
 
 def _number(value: float) -> str:
-    """Thousands apart, as the pages write them."""
+    """With a space between thousands, as in the rest of the documentation."""
     return f"{value:,.0f}".replace(",", " ")

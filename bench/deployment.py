@@ -1,4 +1,4 @@
-"""SyncFunction as template.yaml describes it, with the simulator's addresses in place of AWS's and Qonto's."""
+"""The functions as template.yaml describes them, with the addresses of the benchmark's server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BUCKET: Final = "archive"
 
 
 def function(logical_id: str, ports: Ports) -> DeployedFunction:
-    """What Lambda would know about it."""
+    """A function of the template, as if it were deployed."""
     document = read(TEMPLATE)
     properties = document["Resources"][logical_id]["Properties"]
     shared = document["Globals"]["Function"]
@@ -52,26 +52,26 @@ def function(logical_id: str, ports: Ports) -> DeployedFunction:
 
 
 def functions() -> list[str]:
-    """Their logical ids."""
+    """The logical ids of all functions."""
     resources = read(TEMPLATE)["Resources"]
     return [name for name, resource in resources.items() if resource["Type"] == "AWS::Serverless::Function"]
 
 
 def environment(ports: Ports, logical_id: str = "SyncFunction") -> dict[str, str]:
-    """What a function finds in `os.environ`."""
+    """The environment variables of a function."""
     return environment_variables(function(logical_id, ports))
 
 
 def our_threads(ports: Ports) -> int:
-    """How many SyncFunction has as it is deployed."""
+    """The number of threads in the deployed SyncFunction."""
     return Settings.from_environment(environment(ports)).workers
 
 
 def _resolved(value: Any, given: Mapping[str, str]) -> str:
-    """A variable of the template, which is a text or a reference.
+    """The value of an environment variable: a constant or a reference.
 
     Raises:
-        ValueError: it is something else, so that this has to learn it.
+        ValueError: It is another intrinsic function, which is not supported.
     """
     match value:
         case str() | int():
@@ -79,4 +79,4 @@ def _resolved(value: Any, given: Mapping[str, str]) -> str:
         case {"Ref": str(name)}:
             return given[name]
         case _:
-            raise ValueError(f"unknown in an environment variable: {value!r}")
+            raise ValueError(f"unsupported value of an environment variable: {value!r}")

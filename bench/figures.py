@@ -1,4 +1,4 @@
-"""The ten figures that have goals, made of the results."""
+"""The ten figures that have a goal, computed from the results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _AWS: Final = ("dynamodb", "s3", "sqs", "secretsmanager")
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row of the table. The floor must hold; the goal is what we are after."""
+    """One row of the table. The floor is the requirement, the goal is better than that."""
 
     name: str
     floor: str
@@ -38,20 +38,20 @@ class _Measured:
 
 
 def figures(results: Results) -> list[Figure]:
-    """Those whose scenarios have run, in the order of the goals."""
-    found = []
+    """The figures of the scenarios that have run."""
+    computed = []
     for name, floor, goal, measure in _FIGURES:
         try:
             measured = measure(results)
         except KeyError:
-            # Its scenario was not asked for.
+            # Its scenario has not run.
             continue
-        found.append(Figure(name, floor, goal, measured.text, measured.floor_met, measured.goal_met))
-    return found
+        computed.append(Figure(name, floor, goal, measured.text, measured.floor_met, measured.goal_met))
+    return computed
 
 
 def exponent(points: Iterable[tuple[float, float]]) -> float:
-    """The slope of the straight line through the points' logarithms: 1 is proportional growth."""
+    """The exponent of the power law fitted to the points: 1 is linear growth."""
     logs = [(math.log(x), math.log(y)) for x, y in points]
     mean_x = sum(x for x, _ in logs) / len(logs)
     mean_y = sum(y for _, y in logs) / len(logs)
@@ -59,9 +59,13 @@ def exponent(points: Iterable[tuple[float, float]]) -> float:
 
 
 def budget_used(milestones: tuple[float, ...]) -> float:
-    """The share of Qonto's steady rate that was used, from the first request until each thousand's successor."""
+    """The share of Qonto's steady rate that was used, from the first request to the one after the last full window.
+
+    Raises:
+        KeyError: No window was filled.
+    """
     if not milestones:
-        raise KeyError("less than one window was filled")
+        raise KeyError("no window was filled")
     return WINDOW_SECONDS * len(milestones) / milestones[-1]
 
 
@@ -87,27 +91,27 @@ def _at_most(value: float, floor: float, goal: float, text: str = "") -> _Measur
 
 
 def _wall_against_bare(results: Results) -> _Measured:
-    ours, bare = (results.typical("new", contender, _wall) for contender in ("ours", "bare"))
-    same = results.typical("same threads", "bare", _wall)
+    ours, bare = (results.median("new", contender, _wall) for contender in ("ours", "bare"))
+    same = results.median("same threads", "bare", _wall)
     return _at_most(ours / bare, 1.25, 1.0, f"{ours / bare:.2f}; {ours / same:.2f} if bare has as many threads as ours")
 
 
 def _guide_against_ours(results: Results) -> _Measured:
-    guide, ours = (results.typical("new", contender, _wall_per_invoice) for contender in ("guide", "ours"))
+    guide, ours = (results.median("new", contender, _wall_per_invoice) for contender in ("guide", "ours"))
     ratio = round(guide / ours, 1)
-    return _Measured(f"{ratio}", ratio >= 10, ratio >= 13)  # noqa: PLR2004 - the goals are written once, here
+    return _Measured(f"{ratio}", ratio >= 10, ratio >= 13)  # noqa: PLR2004 - the goals are defined here only
 
 
 def _cpu_against_bare(results: Results) -> _Measured:
-    ours, bare = (results.typical("new", contender, _cpu) for contender in ("ours", "bare"))
+    ours, bare = (results.median("new", contender, _cpu) for contender in ("ours", "bare"))
     return _at_most(ours / bare, 1.6, 1.1)
 
 
 def _memory(results: Results) -> _Measured:
-    more = results.typical("new", "ours", _peak) - results.typical("new", "bare", _peak)
-    first, *_, last = results.only("growth")
+    more = results.median("new", "ours", _peak) - results.median("new", "bare", _peak)
+    first, *_, last = results.all("growth")
     slope = (_peak(last) - _peak(first)) / (last.work.invoices - first.work.invoices) * 1_000
-    small, large = results.only("large")
+    small, large = results.all("large")
     extra = _peak(large) - _peak(small)
     text = f"bare {more:+.1f} MiB; {slope:.2f} MiB more per 1 000; a large file {extra:+.1f} MiB"
     return _Measured(text, more <= 32, more <= 0 and slope <= 3 and extra <= 32)  # noqa: PLR2004 - as above
@@ -122,40 +126,45 @@ def _cold(results: Results) -> _Measured:
 
 
 def _limits(results: Results) -> _Measured:
-    (run,) = results.only("limits")
-    refused = run.requests.get("qonto 429", 0)
+    (run,) = results.all("limits")
+    throttled = run.requests.get("qonto 429", 0)
     share = round(budget_used(run.milestones), 3)
-    text = f"{refused} times 429, {share:.1%}"
-    return _Measured(text, not refused and share >= 0.8, not refused and share >= 0.95)  # noqa: PLR2004 - as above
+    text = f"{throttled} times 429, {share:.1%}"
+    return _Measured(text, not throttled and share >= 0.8, not throttled and share >= 0.95)  # noqa: PLR2004 - as above
 
 
 def _nothing_new(results: Results) -> _Measured:
-    run = results.only("nothing new")[-1]
-    qonto, aws = run.asked("qonto"), run.asked(*_AWS)
-    parts = (run.asked("dynamodb"), run.asked("secretsmanager"), run.asked("s3"), run.asked("sqs"))
+    run = results.all("nothing new")[-1]
+    qonto, aws = run.request_count("qonto"), run.request_count(*_AWS)
+    parts = (
+        run.request_count("dynamodb"),
+        run.request_count("secretsmanager"),
+        run.request_count("s3"),
+        run.request_count("sqs"),
+    )
     text = "{} Qonto, {} DynamoDB, {} secret, {} S3, {} SQS".format(qonto, *parts)
     reached = all(found <= most for found, most in zip((qonto, *parts), (1, 3, 1, 0, 0), strict=True))
     return _Measured(text, qonto <= 3 and aws <= 5, reached)  # noqa: PLR2004 - as above
 
 
 def _ten_changes(results: Results) -> _Measured:
-    (run,) = results.only("10 changes")
-    qonto = run.asked("qonto")
-    return _at_most(qonto, 25, 12, f"{qonto} Qonto, {run.asked('files')} files")
+    (run,) = results.all("10 changes")
+    qonto = run.request_count("qonto")
+    return _at_most(qonto, 25, 12, f"{qonto} Qonto, {run.request_count('files')} files")
 
 
 def _dynamodb(results: Results) -> _Measured:
-    run = next(run for run in results.only("new") if run.contender == "ours")
-    requests = run.asked("dynamodb") / run.work.invoices
+    run = next(run for run in results.all("new") if run.contender == "ours")
+    requests = run.request_count("dynamodb") / run.work.invoices
     units = run.amounts["write_units"] / run.work.invoices
     text = f"{requests:.3f} requests, {units:.2f} write units"
     return _Measured(text, requests <= 1.2, requests <= 0.1 and round(units, 1) <= 1)  # noqa: PLR2004 - as above
 
 
 def _growth(results: Results) -> _Measured:
-    runs = results.only("growth")
+    runs = results.all("growth")
     wall, cpu = (exponent((run.work.invoices, value(run)) for run in runs) for value in (_wall, _cpu))
-    # Without latency the wall is the CPU and whatever else the machine does, and only the first is ours.
+    # Without latency, wall time is CPU time plus what other processes of the machine take. Only CPU time is judged.
     return _at_most(cpu, 1.05, 1.0, f"CPU {cpu:.2f}, wall {wall:.2f}")
 
 

@@ -1,4 +1,4 @@
-"""Inside a contender's process: what its job costs. Standard library only, for it is part of what is measured."""
+"""Measures a job inside a contender's process. Standard library only, because its memory is measured, too."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a contender is told; all of them are told the same."""
+    """The parameters of a contender; they are the same for all of them."""
 
     qonto: str
     aws: str
     bucket: str
     workers: int
     report: str
-    """The file that the measurement is written to."""
+    """The path of the file for the measurement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One job: seconds and bytes of this process, from when its clients are made until the work is done."""
+    """Seconds and bytes that a job took in this process. Creating the clients comes before the job."""
 
     wall: float
     cpu: float
     system: float
-    """What of it the kernel took: sockets, mostly."""
+    """The part of `cpu` that the kernel took, mostly for sockets."""
     setup_cpu: float
-    """Before the job: starting Python, importing, making clients."""
+    """CPU time before the job: starting Python, imports, creating clients."""
     peak_bytes: int
     base_bytes: int
-    """The peak before the job."""
+    """The peak memory before the job."""
     result: Any
 
 
 def measured(job: Job, work: Callable[[], Any]) -> None:
-    """Does the work and reports what it took."""
+    """Runs the job and writes its measurement."""
     base = _peak_bytes()
     setup, system = time.process_time(), os.times().system
     started = time.perf_counter()
@@ -57,14 +57,14 @@ def measured(job: Job, work: Callable[[], Any]) -> None:
 
 
 def job_from_arguments() -> Job:
-    """What the benchmark passes to this process."""
+    """The job that the benchmark passes to this process."""
     return Job(**json.loads(sys.argv[1]))
 
 
 def _peak_bytes() -> int:
     status = Path("/proc/self/status")
     if status.exists():
-        # `ru_maxrss` would begin with the peak of the process that forked this one.
+        # `ru_maxrss` includes the peak of the process that forked this one.
         (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
         return int(line.split()[1]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -1,4 +1,4 @@
-"""Generated parts of pages that people write."""
+"""The generated parts of documentation pages."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _END: Final = "<!-- to here -->"
 
 
 def replaced(page: str, part: str) -> str:
-    """The page with a new part between its markers.
+    """The page with this part between its two markers.
 
     Raises:
-        ValueError: they are not there.
+        ValueError: The page does not have both markers.
     """
     before, begin, rest = page.partition(_BEGIN)
     _, end, after = rest.partition(_END)
@@ -25,7 +25,7 @@ def replaced(page: str, part: str) -> str:
 
 
 def figures_page(report: Mapping[str, Any]) -> str:
-    """The goals and what was measured, as Markdown."""
+    """A Markdown table of the goals and the measured figures."""
     versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
     rows = [
         "| {name} | {floor} | {goal} | {measured} | {} | {} |".format(

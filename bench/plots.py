@@ -1,4 +1,4 @@
-"""The plots, from the results."""
+"""The plots of the results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MIB: Final = 2**20
 
 
 def plots(report: Mapping[str, Any]) -> dict[str, str]:
-    """SVG by name."""
+    """SVG documents by name."""
     runs = report["runs"]
     number = runs["new"][-1]["work"]["invoices"]
     size = runs["new"][-1]["work"]["file_bytes"] // 1000

@@ -1,7 +1,7 @@
 """AWS's list prices in eu-central-1, in USD.
 
-As known in November 2026, without free tiers and discounts. Look them up before you rely on them: nobody tells this
-file when they change.
+As of November 2026, without free tiers and discounts. Check them before you rely on them: they are not updated
+automatically.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 LAMBDA_GB_SECOND: Final = 0.0000133334
-"""On arm64, initialization included."""
+"""On arm64; the initialization is billed, too."""
 LAMBDA_REQUEST: Final = 0.20 / 1e6
 DYNAMODB_WRITE_UNIT: Final = 0.7625 / 1e6
 DYNAMODB_READ_UNIT: Final = 0.1525 / 1e6

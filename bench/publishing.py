@@ -1,4 +1,4 @@
-"""Writes what the documentation shows: the raw results, the plots, and the generated parts of pages."""
+"""Writes the results into the documentation: the raw data, the plots, and the generated parts of pages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PAGES: Final = {ROOT / "bench" / "README.md": figures_page, ROOT / "docs" / "co
 
 
 def publish(report: Mapping[str, Any]) -> None:
-    """Overwrites what the last full run has written."""
+    """Overwrites the results of the last full run."""
     _RESULTS.parent.mkdir(exist_ok=True)
     _RESULTS.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
     _PLOTS.mkdir(exist_ok=True)

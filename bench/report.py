@@ -1,4 +1,4 @@
-"""The results as JSON: the machine, the versions, every run."""
+"""The results as JSON: the machine, the versions, and every run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _VERSIONS: Final = ("boto3", "botocore", "urllib3", "aws-lambda-powertools")
 
 
 def as_json(results: Results, figures: list[Figure], capacity: Mapping[str, float], memory_mb: int) -> dict[str, Any]:
-    """Everything that the documentation is made of."""
+    """All data that the documentation is generated from."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "commit": _commit(),

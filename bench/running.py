@@ -1,4 +1,4 @@
-"""Starts a contender in a fresh process, and checks that it did the job."""
+"""Runs a contender in a fresh process, and checks that its work is complete."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from bench.work import Work
 
 WORKERS: Final = 16
-"""Threads of each other contender that has any."""
+"""Threads of each contender but ours and the sequential one."""
 
-_LONGEST_SECONDS: Final = 1_200
-_LAST_WORDS: Final = 3_000
+_TIMEOUT_SECONDS: Final = 1_200
+_ERROR_CHARACTERS: Final = 3_000
 
 
-class JobNotDone(Exception):
-    """A contender failed, or left something out; its time says nothing."""
+class IncompleteRun(Exception):
+    """A contender failed, or left something out, so its time cannot be compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One contender's measurement, and what the server saw of it."""
+    """The measurement of one contender, and what the server counted meanwhile."""
 
     contender: str
     work: Work
@@ -44,13 +44,13 @@ class Run:
     objects: Mapping[str, Mapping[str, int]]
     milestones: tuple[float, ...]
 
-    def asked(self, *services: str) -> int:
-        """Requests to these services."""
+    def request_count(self, *services: str) -> int:
+        """The number of requests to these services."""
         return sum(number for name, number in self.requests.items() if name.split()[0] in services)
 
 
 class Runner:
-    """Runs contenders on one simulator."""
+    """Runs contenders on one server."""
 
     def __init__(self, simulator: Simulator, folder: Path) -> None:
         self._simulator = simulator
@@ -59,44 +59,44 @@ class Runner:
     def first(
         self, contender: str, work: Work, variables: Mapping[str, str] | None = None, *, workers: int = WORKERS
     ) -> Run:
-        """The job from nothing; `workers` are the others' threads, for ours brings its own number.
+        """A first import. `workers` is the number of threads; ours ignores it and has its own.
 
         Raises:
-            JobNotDone: the process failed, or something is not in S3.
+            IncompleteRun: The process failed, or something is missing in S3.
         """
         self._simulator.reset(work)
-        return _complete(self._run(contender, work, {**_pace(work), **(variables or {})}, workers))
+        return _checked(self._run(contender, work, {**_without_rate_limit(work), **(variables or {})}, workers))
 
     def again(self, contender: str, work: Work, *, edited: int = 0) -> Run:
-        """The job once more, after so many invoices were edited; with latencies, whatever it was before.
+        """Another run after `first`, with so many edited invoices, and always with latency.
 
         Raises:
-            JobNotDone: the process failed, or something is not in S3.
+            IncompleteRun: The process failed, or something is missing in S3.
         """
         self._simulator.edit(edited)
         self._simulator.set_latency()
-        return _complete(self._run(contender, work, _pace(work)))
+        return _checked(self._run(contender, work, _without_rate_limit(work)))
 
     def _run(self, contender: str, work: Work, variables: Mapping[str, str], workers: int = WORKERS) -> Run:
-        self._simulator.forget_counts()
+        self._simulator.reset_counts()
         ports = self._simulator.ports
         report, log = self._folder / "report.json", self._folder / "log"
         report.unlink(missing_ok=True)
         job = Job(ports.origin("qonto"), ports.origin("aws"), BUCKET, workers, str(report))
-        with log.open("wb") as output, tempfile.TemporaryFile() as words:
+        with log.open("wb") as output, tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(  # noqa: S603 - our own command
                 [_python(contender), "-m", f"bench.contenders.{contender}", json.dumps(asdict(job))],
                 cwd=ROOT,
                 env={**_environment(self._simulator), **variables},
                 stdout=output,
-                stderr=words,
+                stderr=errors,
             )
-            if process.wait(_LONGEST_SECONDS) or not report.exists():
-                words.seek(0)
-                raise JobNotDone(f"{contender} failed:\n{words.read().decode()[-_LAST_WORDS:]}")
+            if process.wait(_TIMEOUT_SECONDS) or not report.exists():
+                errors.seek(0)
+                raise IncompleteRun(f"{contender} failed:\n{errors.read().decode()[-_ERROR_CHARACTERS:]}")
         counts = self._simulator.counts()
-        if unknown := [name for name in counts["requests"] if name.startswith("unknown ")]:
-            raise JobNotDone(f"bench/server cannot answer {contender}: {unknown[:3]}")
+        if unsupported := [name for name in counts["requests"] if name.startswith("unsupported ")]:
+            raise IncompleteRun(f"bench/server does not support requests of {contender}: {unsupported[:3]}")
         return Run(
             contender=contender,
             work=work,
@@ -110,12 +110,12 @@ class Runner:
 
 
 def _python(contender: str) -> str:
-    """Of the environment that the contender lives in: dlt has its own."""
+    """The Python of the contender's environment: dlt has one of its own."""
     return str(ROOT / ".venv-bench" / "bin" / "python") if contender == "dlt" else sys.executable
 
 
 def _environment(simulator: Simulator) -> dict[str, str]:
-    """What Lambda gives to ours; region and keys in it serve the others, too."""
+    """The environment variables of SyncFunction; the other contenders use its region and keys."""
     return {
         **environment(simulator.ports),
         "PATH": os.defpath,
@@ -124,25 +124,25 @@ def _environment(simulator: Simulator) -> dict[str, str]:
     }
 
 
-def _pace(work: Work) -> dict[str, str]:
-    """Where nobody is limited, ours need not limit itself: a thousand invoices are more than ten seconds allow."""
+def _without_rate_limit(work: Work) -> dict[str, str]:
+    """Raises our own rate limit if the server enforces none: the other contenders do not limit themselves, either."""
     return {} if work.limits else {"REQUESTS_PER_10_SECONDS": "1000000", "REQUESTS_PER_10_MINUTES": "1000000"}
 
 
-def _complete(run: Run) -> Run:
-    """The run, if every invoice and every file is in S3, and ours says so.
+def _checked(run: Run) -> Run:
+    """The run, if every invoice and every file is in S3.
 
     Raises:
-        JobNotDone: it says what is missing.
+        IncompleteRun: Something is missing, or our handler returned another outcome than `committed`.
     """
     nothing: Mapping[str, int] = {"objects": 0, "bytes": 0, "lines": 0}
     invoices, size = run.work.invoices, run.work.file_bytes
     files = run.objects.get("pdf", nothing)
-    # dlt's are lines of its table.
+    # dlt writes the invoices as lines of one table.
     documents = run.objects.get("json", nothing)["objects"] + run.objects.get("client_invoices.jsonl", nothing)["lines"]
     if (documents, files["objects"], files["bytes"]) != (invoices, invoices, invoices * size):
-        raise JobNotDone(f"{run.contender}: of {invoices} invoices, {documents} documents, files: {files}")
+        raise IncompleteRun(f"{run.contender}: of {invoices} invoices, {documents} documents, files: {files}")
     result: Any = run.measurement.result
     if run.contender == "ours" and result["outcome"] != "committed":
-        raise JobNotDone(f"ours: {json.dumps(result)}")
+        raise IncompleteRun(f"ours: {json.dumps(result)}")
     return run

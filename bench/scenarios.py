@@ -1,4 +1,4 @@
-"""What is measured: each scenario adds its runs to the results."""
+"""The scenarios. Each adds its runs to the results."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _SMALL_FILE_BYTES: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much of everything."""
+    """The sizes of the scenarios."""
 
     new: int
     guide: int
-    """Its time is a sum over its invoices, so that fewer tell it as well."""
+    """It is sequential: its time per invoice does not depend on their number."""
     repeats: int
     growth: tuple[int, ...]
     edited_among: int
@@ -61,27 +61,27 @@ QUICK: Final = Scale(
 
 @dataclass
 class Results:
-    """Every run by what it was a run of, and the cold starts by function."""
+    """The runs by kind, and the cold starts by function."""
 
     runs: defaultdict[str, list[Run]] = field(default_factory=lambda: defaultdict(list))
     cold: dict[str, ColdStart] = field(default_factory=dict)
 
-    def typical(self, kind: str, contender: str, value: Callable[[Run], float]) -> float:
-        """The median over the contender's runs.
+    def median(self, kind: str, contender: str, value: Callable[[Run], float]) -> float:
+        """The median of a value over the contender's runs.
 
         Raises:
-            KeyError: there is none.
+            KeyError: There is no such run.
         """
         values = [value(run) for run in self.runs[kind] if run.contender == contender]
         if not values:
             raise KeyError(f"{contender} has not run {kind}")
         return median(values)
 
-    def only(self, kind: str) -> list[Run]:
-        """All runs of a kind, in their order.
+    def all(self, kind: str) -> list[Run]:
+        """All runs of a kind, in order.
 
         Raises:
-            KeyError: there is none.
+            KeyError: There is none.
         """
         if not self.runs[kind]:
             raise KeyError(f"nothing has run {kind}")
@@ -90,30 +90,33 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a scenario has at hand."""
+    """What a scenario needs."""
 
     runner: Runner
     ports: Ports
     scale: Scale
     contenders: tuple[str, ...]
     results: Results
-    tell: Callable[[str], Any]
+    log: Callable[[str], Any]
 
     def add(self, kind: str, run: Run) -> None:
-        """Keeps a run, and says so."""
+        """Adds a run to the results, and logs it."""
         self.results.runs[kind].append(run)
         done = run.measurement
-        self.tell(
+        self.log(
             f"{kind}, {run.contender}, {run.work.invoices:,} invoices: {done.wall:.2f} s, CPU {done.cpu:.2f} s,"
             f" peak {done.peak_bytes / 2**20:.0f} MiB"
         )
 
 
 def new(bench: Bench) -> None:
-    """New invoices, all contenders in turns, so that whatever slows the machine slows all; ours once more after it."""
+    """New invoices with all contenders in turns, so that other load on the machine affects all of them.
+
+    Ours runs once more after that, with nothing new.
+    """
     for turn in range(bench.scale.repeats):
         for contender in bench.contenders:
-            # Two minutes of waiting, which do not vary: once is enough.
+            # It mostly waits, for two minutes, so its time hardly varies and one run is enough.
             if contender == "guide" and turn:
                 continue
             number = bench.scale.guide if contender == "guide" else bench.scale.new
@@ -127,7 +130,7 @@ def new(bench: Bench) -> None:
 
 
 def growth(bench: Bench) -> None:
-    """First imports of several sizes without latency, and a few changes among many."""
+    """First imports of several sizes without latency, and a run with few changes among many invoices."""
     for number in bench.scale.growth:
         work = Work(number, _SMALL_FILE_BYTES, latency=False)
         bench.add("growth", bench.runner.first("ours", work))
@@ -136,25 +139,25 @@ def growth(bench: Bench) -> None:
 
 
 def large(bench: Bench) -> None:
-    """One small file, then one large one, for what the second needs beyond the first."""
+    """One small file, then one large file: the difference in memory is measured."""
     for size in (_PDF_BYTES, bench.scale.large_bytes):
         limit = {"MAX_FILE_BYTES": str(2 * size)}
         bench.add("large", bench.runner.first("ours", Work(1, size), limit))
 
 
 def limits(bench: Bench) -> None:
-    """Qonto's real limits, and more work than they allow at once."""
+    """Qonto's real rate limits, and more work than they allow at once."""
     work = Work(bench.scale.limited, _SMALL_FILE_BYTES, limits=True)
     bench.add("limits", bench.runner.first("ours", work))
 
 
 def cold(bench: Bench) -> None:
-    """The first moments of each built function."""
+    """Cold starts of the built functions."""
     bench.results.cold.update(cold_starts(bench.ports, bench.scale.cold_starts))
 
 
 SCENARIOS: Final[Mapping[str, Callable[[Bench], None]]] = {
-    # First, for it finds out whether the build is outdated.
+    # First, because it fails if the build is outdated.
     "cold": cold,
     "new": new,
     "growth": growth,

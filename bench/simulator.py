@@ -1,4 +1,4 @@
-"""The server process, as the benchmark sees it."""
+"""Starts the benchmark's server in a process of its own, and controls it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from bench.server.tally import LATENCIES, NO_LATENCIES
 if TYPE_CHECKING:
     from bench.work import Work
 
-# None where the system does not tell.
+# Empty where the operating system has no such call.
 _CORES: Final = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 SERVER_CORES: Final = _CORES[-1:]
-"""Its own: what it takes from its clients' time would be measured as theirs."""
+"""The server's core. On the core of a contender, its CPU time would slow the contender down."""
 CLIENT_CORES: Final = _CORES[:1]
-"""One, for Lambda gives no more to a function of less than 1 769 MB."""
+"""One core for the contender: a function with less than 1 769 MB has no more than one vCPU."""
 
 
 class Simulator:
@@ -32,46 +32,46 @@ class Simulator:
             [sys.executable, "-m", "bench.server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         pin(self._process.pid, SERVER_CORES)
-        words = self._process.stdout.readline() if self._process.stdout else ""
-        self.ports = Ports(**json.loads(words))
+        line = self._process.stdout.readline() if self._process.stdout else ""
+        self.ports = Ports(**json.loads(line))
         self._http = urllib3.PoolManager(retries=False)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._http.clear()
-        # It ends when its input does.
+        # The process ends when its standard input is closed.
         self._process.communicate()
 
     def reset(self, work: Work) -> None:
-        """An empty AWS, and an organization with so many invoices."""
+        """Empties AWS, and creates the organization for this work."""
         latencies = LATENCIES if work.latency else NO_LATENCIES
         self._command(
             "reset", invoices=work.invoices, file_bytes=work.file_bytes, latencies=latencies, limits=work.limits
         )
 
     def edit(self, invoices: int) -> None:
-        """Lets users change so many invoices."""
+        """Edits so many invoices."""
         self._command("edit", invoices=invoices)
 
     def set_latency(self) -> None:
-        """From now on every request takes its time."""
+        """Turns latency on."""
         self._command("latencies", **LATENCIES)
 
-    def forget_counts(self) -> None:
-        """Counts from zero."""
-        self._command("forget_counts")
+    def reset_counts(self) -> None:
+        """Sets all counts to zero."""
+        self._command("reset_counts")
 
     def counts(self) -> dict[str, Any]:
-        """What was asked for since then, and what is stored."""
+        """The requests since the counts were reset, and the objects in S3."""
         return self._command("counts")
 
-    def _command(self, name: str, **wanted: Any) -> dict[str, Any]:
-        answer = self._http.request("POST", f"{self.ports.origin('control')}/{name}", json=wanted)
-        found: dict[str, Any] = answer.json()
-        return found
+    def _command(self, name: str, **arguments: Any) -> dict[str, Any]:
+        response = self._http.request("POST", f"{self.ports.origin('control')}/{name}", json=arguments)
+        result: dict[str, Any] = response.json()
+        return result
 
 
 def pin(process: int, cores: list[int]) -> None:
-    """Holds a process to some cores, if there are two at least to share out; 0 is this process."""
+    """Pins a process to cores, if the machine has at least two; 0 is this process."""
     if len(_CORES) > 1:
         os.sched_setaffinity(process, cores)

@@ -1,4 +1,4 @@
-"""Two kinds of chart as SVG text: bars by name, and a line over amounts. Readable on white and on black."""
+"""Two kinds of chart as SVG: bars by name, and a line over numbers. Readable on light and dark backgrounds."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _STYLE: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """One quantity of several; `highlighted` is the one that it is about."""
+    """One quantity by name; the bar named `highlighted` has another color."""
 
     title: str
     values: Sequence[tuple[str, float]]
@@ -43,11 +43,11 @@ class Bars:
 
     @property
     def height(self) -> int:
-        """Of what is drawn below the title."""
+        """The height below the title."""
         return len(self.values) * (_BAR + 8)
 
     def draw(self, left: int) -> list[str]:
-        """At this distance from the left edge."""
+        """The SVG elements, at this distance from the left edge."""
         longest = max(value for _, value in self.values)
         room = PANEL_WIDTH - _LABEL_WIDTH - _VALUE_WIDTH
         parts = [_text(left, _TOP - 12, self.title)]
@@ -65,7 +65,7 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One quantity over another; both axes begin at zero, so that what is straight is proportional."""
+    """One quantity over another; both axes start at zero, so that a line through the origin is linear growth."""
 
     title: str
     points: Sequence[tuple[float, float]]
@@ -73,11 +73,11 @@ class Line:
 
     @property
     def height(self) -> int:
-        """Of what is drawn below the title."""
+        """The height below the title."""
         return _LINE_HEIGHT + _FOOT
 
     def draw(self, left: int) -> list[str]:
-        """At this distance from the left edge."""
+        """The SVG elements, at this distance from the left edge."""
         most_x, step_y = max(x for x, _ in self.points), nice_step(max(y for _, y in self.points))
         most_y = step_y * (max(y for _, y in self.points) // step_y + 1)
         origin, bottom, width = left + 40, _TOP + _LINE_HEIGHT, PANEL_WIDTH - 70
@@ -97,7 +97,7 @@ class Line:
         free = float("-inf")
         for (x, _), (at, y) in zip(self.points, spots, strict=True):
             parts.append(f'<circle class="ours" cx="{at:.1f}" cy="{y:.1f}" r="4"/>')
-            # Small sizes lie close together: a label that would cover the last one is left out.
+            # Small sizes are close together: a label that would overlap the last one is left out.
             if at > free:
                 parts.append(_text(at, bottom + 18, f"{x:,.0f}", "small", anchor="middle"))
                 free = at + 42
@@ -105,7 +105,7 @@ class Line:
 
 
 def chart(title: str, panels: Sequence[Bars | Line]) -> str:
-    """The panels side by side, under one title."""
+    """An SVG document with the panels side by side under one title."""
     width = len(panels) * (PANEL_WIDTH + _GAP) - _GAP + 32
     height = _TOP + max(panel.height for panel in panels) + 8
     parts = [_text(16, 22, title, "title")]
@@ -119,11 +119,11 @@ def chart(title: str, panels: Sequence[Bars | Line]) -> str:
 
 
 def nice_step(most: float) -> float:
-    """1, 2 or 5 times a power of ten, so that three to seven of it reach the most."""
+    """A grid step for an axis up to `most`: 1, 2 or 5 times a power of ten, at most six of them."""
     step = 1e-3
     while True:
         for factor in (1, 2, 5):
-            if most / (step * factor) <= 6:  # noqa: PLR2004 - lines of a grid
+            if most / (step * factor) <= 6:  # noqa: PLR2004 - the number of grid lines
                 return step * factor
         step *= 10
 
@@ -134,4 +134,4 @@ def _text(x: float, y: float, text: str, style: str = "", anchor: str = "start")
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 20 or value == int(value) else f"{value:.1f}"  # noqa: PLR2004 - three digits tell
+    return f"{value:,.0f}" if value >= 20 or value == int(value) else f"{value:.1f}"  # noqa: PLR2004 - three digits are enough

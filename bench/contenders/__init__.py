@@ -1,1 +1,1 @@
-"""Four ways to do one job: the JSON and the file of every invoice into S3. Each is a process of its own."""
+"""Four programs for one job: copy the JSON and the file of every invoice into S3. Each runs as its own process."""

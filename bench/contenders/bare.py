@@ -1,4 +1,4 @@
-"""The practical floor: threads, pooled connections, boto3, and no safety at all."""
+"""The practical minimum: threads, pooled HTTP connections, boto3, and no safeguards."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HEADERS = {"Authorization": "bench:bench"}
 
 
 def main() -> None:
-    """Makes the clients, then does the job."""
+    """Creates the clients, then runs the job."""
     job = job_from_arguments()
     http = urllib3.PoolManager(maxsize=job.workers, retries=False)
     s3 = boto3.client("s3", config=Config(max_pool_connections=job.workers))

@@ -1,6 +1,6 @@
-"""dlt, as its documentation has it: paged resource, deferred downloads, `filesystem` destination; 16 threads, too."""
+"""dlt, used as its documentation shows: paged resource, deferred downloads, `filesystem` destination; 16 threads."""
 
-# It lives in an environment of its own, where mypy does not look.
+# dlt is installed in another environment, which mypy does not use.
 # mypy: disable-error-code="import-not-found,untyped-decorator"
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _HEADERS = {"Authorization": "bench:bench"}
 
 
 def main() -> None:
-    """Makes the pipeline and its clients, then does the job."""
+    """Creates the pipeline and its clients, then runs the job."""
     job = job_from_arguments()
     os.environ |= {
         "RUNTIME__DLTHUB_TELEMETRY": "false",
         "EXTRACT__WORKERS": str(job.workers),
-        # As many at once as there are threads: fewer by default.
+        # The default would leave threads idle.
         "EXTRACT__MAX_PARALLEL_ITEMS": str(2 * job.workers),
-        # So that the benchmark can count the lines.
+        # The benchmark counts the lines.
         "NORMALIZE__DATA_WRITER__DISABLE_COMPRESSION": "true",
     }
     credentials = AwsCredentials(
@@ -62,7 +62,7 @@ def _load(pipeline: Any, job: Job, storage: Any) -> str:
     return "loaded"
 
 
-# The JSON is to stay whole, so its lists do not become tables.
+# Keeps each JSON document whole: without this, its lists would become tables of their own.
 @dlt.source(name="qonto", max_table_nesting=0)
 def _source(job: Job, storage: Any) -> Any:
     api = RESTClient(

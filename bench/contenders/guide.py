@@ -1,4 +1,4 @@
-"""What Qonto's guide shows, written anew: page after page, one invoice after the other; and a put into S3."""
+"""The sequential loop from Qonto's guide, reimplemented: page by page, invoice by invoice, each put into S3."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HEADERS = {"Authorization": "bench:bench"}
 
 
 def main() -> None:
-    """Makes the clients, then does the job."""
+    """Creates the clients, then runs the job."""
     job = job_from_arguments()
     measured(job, partial(_sync, job, urllib3.PoolManager(), boto3.client("s3")))
 

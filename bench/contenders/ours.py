@@ -1,4 +1,4 @@
-"""SyncFunction's handler, in the environment that the template gives it."""
+"""SyncFunction's handler with the environment variables of the template."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from functions.sync.app import application, lambda_handler
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the handler asks of its context. The local stack's own would load moto, which is no part of the job."""
+    """Lambda's context, as far as the handler uses it. The local stack's would import moto, which adds memory."""
 
     deadline: float
     aws_request_id: str = "00000000-0000-0000-0000-000000000000"
@@ -22,21 +22,21 @@ class Context:
 
     @property
     def function_name(self) -> str:
-        """As Lambda says it."""
+        """See Lambda's context object."""
         return os.environ["AWS_LAMBDA_FUNCTION_NAME"]
 
     @property
     def memory_limit_in_mb(self) -> str:
-        """As Lambda says it."""
+        """See Lambda's context object."""
         return os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until Lambda would end it."""
+        """Milliseconds until the timeout."""
         return max(0, int((self.deadline - time.time()) * 1000))
 
 
 def main() -> None:
-    """Makes the clients, as a first invocation does, then does the job."""
+    """Creates the clients, as the first invocation does, then runs the job."""
     job = job_from_arguments()
     application()
     context: Any = Context(deadline=time.time() + float(os.environ["BENCH_TIMEOUT"]))

@@ -1,1 +1,1 @@
-"""Qonto, its file host and AWS in one fast process: correct as far as the contenders go, and counting what they ask."""
+"""Qonto, its file host and AWS in one fast process. It supports what the contenders use, and counts their requests."""

@@ -1,4 +1,4 @@
-"""`python -m bench.server`: prints its four ports as JSON, and serves until its standard input ends."""
+"""`python -m bench.server`: prints its four ports as JSON, and serves until its standard input is closed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HOST = "127.0.0.1"
 
 
 async def serve() -> None:
-    """Serves on free ports. Who started it ends it by closing the pipe, also by dying."""
+    """Serves on free ports. The pipe also closes, and the server ends, if the process that started it crashes."""
     loop = asyncio.get_running_loop()
     world = World()
     ports = {
@@ -40,6 +40,6 @@ async def _listen(loop: asyncio.AbstractEventLoop, site: Site) -> int:
 
 
 if __name__ == "__main__":
-    # What is stored has no cycles, and a full collection of it would show as a latency.
+    # The stored objects have no cycles, and a garbage collection of them would add latency.
     gc.disable()
     asyncio.run(serve())

@@ -1,4 +1,4 @@
-"""HTTP/1.1 with keep-alive, and no more of it than the contenders speak."""
+"""HTTP/1.1 with keep-alive, as far as the contenders use it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
 class Request(NamedTuple):
-    """A whole request; the names of its headers are in lower case."""
+    """A complete request; the names of its headers are in lower case."""
 
     method: str
     path: str
@@ -26,7 +26,7 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """An answer, and after how many seconds it is sent."""
+    """A response, and the delay in seconds before it is sent."""
 
     status: int
     body: tuple[bytes | memoryview, ...] = ()
@@ -35,14 +35,14 @@ class Response(NamedTuple):
 
 
 class Site(Protocol):
-    """What answers on one port."""
+    """The service on one port."""
 
     def answer(self, request: Request) -> Response:
-        """The answer to a whole request."""
+        """The response to a complete request."""
 
 
 class Connection(asyncio.Protocol):
-    """One client's connection. No client here sends a request before the last one is answered."""
+    """A client's connection, without pipelining: the client waits for each response before its next request."""
 
     def __init__(self, site: Site, loop: asyncio.AbstractEventLoop) -> None:
         self._site = site
@@ -108,7 +108,7 @@ def _head(response: Response) -> bytes:
 
 
 class _Dates:
-    """The `Date` header, written anew once a second only."""
+    """The `Date` header, formatted once a second."""
 
     def __init__(self) -> None:
         self._second = 0

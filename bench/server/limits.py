@@ -1,4 +1,4 @@
-"""Qonto's two rate limits, as exact sliding windows."""
+"""Qonto's two rate limits as exact sliding windows."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Final
 WINDOW_REQUESTS: Final = 1_000
 WINDOW_SECONDS: Final = 10.0
 WINDOWS: Final = ((WINDOW_REQUESTS, WINDOW_SECONDS), (10_000, 600.0))
-"""Requests in any so many seconds, for one IP address."""
+"""Limits per IP address: requests, and the seconds of the sliding window."""
 
 
 class Limits:
-    """Admits or refuses, and remembers when it admitted."""
+    """Admits or refuses requests."""
 
     def __init__(self, *, enforced: bool) -> None:
         self._enforced = enforced
         self._admitted: deque[float] = deque(maxlen=max(most for most, _ in WINDOWS))
         self._total = 0
         self.milestones: list[float] = []
-        """Seconds from the first request to the one that follows each full window: number 1 001, 2 001, …"""
+        """Seconds from the first request to each one that follows a full window: number 1 001, 2 001, …"""
 
     def wait(self) -> int:
-        """Admits a request and gives 0, or the whole seconds that it should wait."""
+        """Admits a request and returns 0, or refuses it and returns the seconds for `Retry-After`."""
         if not self._enforced:
             return 0
         now = time.monotonic()

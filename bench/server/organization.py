@@ -1,4 +1,4 @@
-"""The invoices: any number of them, each told by its index, so that none takes memory until it is edited."""
+"""Any number of invoices. Documents and files are computed from an invoice's index, so they take no memory."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _NUMBER_BYTES = 12
 
 
 class File(NamedTuple):
-    """A file as it is sent: its own first bytes, and a filling that all files share."""
+    """The content of a file: its own first bytes, and a padding that all files share."""
 
     body: tuple[bytes, memoryview]
     etag: str
 
 
 class Organization:
-    """So many invoices, created evenly over the two years that ended yesterday; each has a PDF of the same size."""
+    """Invoices with `created_at` spread evenly over the two years before yesterday; their PDFs have the same size."""
 
     def __init__(self, count: int, file_bytes: int) -> None:
         self.count = count
         self.file_bytes = file_bytes
-        self._filling = memoryview(bytes(max(file_bytes - len(_PDF) - _NUMBER_BYTES, 0)))
+        self._padding = memoryview(bytes(max(file_bytes - len(_PDF) - _NUMBER_BYTES, 0)))
         self._first = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1) - _YEARS
         self._step = _YEARS / max(count, 1)
         self._created = [self._first + self._step * index for index in range(count)]
@@ -38,14 +38,14 @@ class Organization:
         self._attachment_index = {id_of("attachment", index): index for index in range(count)}
 
     def edit(self, number: int, updated_at: datetime) -> None:
-        """Marks so many invoices, from all over the list, as paid at that time."""
-        for place in range(number):
-            self._edited[place * self.count // number] = updated_at
+        """Marks so many invoices, spread evenly over the list, as paid at this time."""
+        for edit in range(number):
+            self._edited[edit * self.count // number] = updated_at
         self._listed.clear()
 
     def updated_between(self, start: datetime, end: datetime) -> list[int]:
-        """Who was updated then, bounds included, in the order of creation."""
-        # Every page of a window asks for the same.
+        """The indexes of the invoices updated in this window, bounds included, by `created_at`."""
+        # Cached, because every page of a window needs the same list.
         if (start, end) not in self._listed:
             self._listed[start, end] = self._search(start, end)
         return self._listed[start, end]
@@ -56,11 +56,11 @@ class Organization:
         return sorted(edited.union(untouched).difference(self._edited.keys() - edited))
 
     def index(self, invoice_id: str) -> int:
-        """Raises `KeyError` when there is none."""
+        """The index of an invoice. Raises `KeyError` if there is none."""
         return self._index[invoice_id]
 
     def document(self, index: int) -> bytes:
-        """The invoice as JSON, 3 KB of it."""
+        """The invoice as JSON, about 3 KB."""
         edited = self._edited.get(index)
         created = self._created[index]
         return _TEMPLATE % {
@@ -73,17 +73,17 @@ class Organization:
         }
 
     def attachment_index(self, attachment_id: str) -> int:
-        """Raises `KeyError` when there is none."""
+        """The index of an attachment's invoice. Raises `KeyError` if there is none."""
         return self._attachment_index[attachment_id]
 
     def file(self, index: int) -> File:
-        """The same bytes whenever it is asked for."""
+        """The file of an invoice; its bytes never change."""
         own = _PDF + b"%012d" % index
-        return File((own, self._filling), f'"{hashlib.md5(own, usedforsecurity=False).hexdigest()}"')
+        return File((own, self._padding), f'"{hashlib.md5(own, usedforsecurity=False).hexdigest()}"')
 
 
 def id_of(kind: str, index: int) -> str:
-    """A UUID, as Qonto's ids are."""
+    """The id of an invoice or attachment: a UUID, like Qonto's ids."""
     return str(UUID(bytes=hashlib.md5(f"{kind} {index}".encode(), usedforsecurity=False).digest(), version=4))
 
 

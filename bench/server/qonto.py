@@ -1,4 +1,4 @@
-"""Qonto's API and its file host."""
+"""Qonto's API and file host."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LATEST = "2100-01-01T00:00:00Z"
 
 
 class Qonto(Site):
-    """The endpoints that are read: the list, an invoice, an attachment."""
+    """The endpoints that the contenders use: the list of invoices, an invoice, an attachment."""
 
     def __init__(
         self,
@@ -48,11 +48,11 @@ class Qonto(Site):
         if wait := self._limits.wait():
             self._tally.count("qonto", "429")
             return Response(429, (b'{"errors":[]}',), {"Retry-After": str(wait)}, self._latencies["qonto"])
-        operation, body = self._found(request)
+        operation, body = self._lookup(request)
         self._tally.count("qonto", operation)
         return Response(200 if body else 404, body, _JSON, self._latencies["qonto"])
 
-    def _found(self, request: Request) -> tuple[str, tuple[bytes, ...]]:
+    def _lookup(self, request: Request) -> tuple[str, tuple[bytes, ...]]:
         if request.path == _LIST:
             return "list", self._list(parse_qs(request.query))
         try:
@@ -60,7 +60,7 @@ class Qonto(Site):
                 return "attachment", self._attachment(request.path.removeprefix(_ATTACHMENT))
             index = self._organization.index(request.path.removeprefix(f"{_LIST}/"))
         except KeyError:
-            return "nothing", ()
+            return "not found", ()
         return "invoice", (b'{"client_invoice":', self._organization.document(index), b"}")
 
     def _list(self, query: Mapping[str, list[str]]) -> tuple[bytes, ...]:
@@ -100,7 +100,7 @@ class Qonto(Site):
 
 
 class Files(Site):
-    """Where the attachments' URLs point to."""
+    """The host that the URLs of attachments point to."""
 
     def __init__(self, organization: Organization, *, latencies: Mapping[str, float], tally: Tally) -> None:
         self._organization = organization

@@ -1,4 +1,4 @@
-"""What the contenders asked for, counted where it arrives: nobody's own count is believed."""
+"""Counts of requests and of billed quantities, made by the server rather than by the contenders."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 LATENCIES: Final = {"qonto": 0.060, "files": 0.030, "s3": 0.020, "other": 0.008}
-"""Seconds from a request's last byte to the first of its answer; `other`: DynamoDB, SQS, Secrets Manager."""
+"""Seconds from the last byte of a request to the first of its response; `other` are DynamoDB, SQS, Secrets Manager."""
 
 NO_LATENCIES: Final = dict.fromkeys(LATENCIES, 0.0)
 
 
 @dataclass
 class Tally:
-    """Requests by service and operation, and amounts that are paid for."""
+    """Requests by service and operation, and billed amounts."""
 
     requests: Counter[str] = field(default_factory=Counter)
     amounts: Counter[str] = field(default_factory=Counter)
 
     def count(self, service: str, operation: str) -> None:
-        """One more request."""
+        """Counts a request."""
         self.requests[f"{service} {operation}"] += 1
 
     def add(self, amount: str, number: int) -> None:
-        """So much more of it."""
+        """Adds to an amount."""
         self.amounts[amount] += number
 
     def as_dict(self) -> dict[str, Any]:
-        """Both, for JSON."""
+        """All counts, for JSON."""
         return {"requests": dict(self.requests), "amounts": dict(self.amounts)}

@@ -1,4 +1,4 @@
-"""Everything behind the ports, and the port that the benchmark drives it by."""
+"""The services behind the ports, and the port by which the benchmark controls them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from bench.server.http import Request
 
 _EDITED_AGO = timedelta(minutes=5)
-"""Later than an hourly run's window begins, and long enough ago for the file to be final."""
+"""Within the window of the next hourly run, and long enough ago for the file to be final."""
 
 
 @dataclass
 class Sites:
-    """What answers on each port."""
+    """The service on each port."""
 
     qonto: Site
     files: Site
@@ -37,7 +37,7 @@ class Sites:
 
 
 class _Port(Site):
-    """Stands for a site until the next reset replaces it: ports outlive worlds."""
+    """Forwards to the current site of that name: a reset replaces the sites, but not the ports."""
 
     def __init__(self, world: World, name: str) -> None:
         self._world = world
@@ -49,23 +49,23 @@ class _Port(Site):
         try:
             return site.answer(request)
         except (LookupError, ValueError, TypeError, AttributeError) as error:
-            # A contender asks for what this server has not learned: the benchmark fails, and says so.
-            return self._world.unknown(request, error)
+            # The contender uses something that this server does not support; the benchmark reports it and fails.
+            return self._world.unsupported(request, error)
 
 
 class World:
-    """One world at a time; `reset` begins another on the same ports."""
+    """The state of all services; `reset` replaces it and keeps the ports."""
 
     def __init__(self) -> None:
         self.ports = Sites(*(_Port(self, name) for name in ("qonto", "files", "aws")))
         self.files_origin = ""
         self.reset({})
 
-    def reset(self, wanted: Mapping[str, Any]) -> None:
-        """Empty stores, and an organization with so many `invoices` of so many `file_bytes`."""
-        self._organization = Organization(wanted.get("invoices", 0), wanted.get("file_bytes", 0))
-        self._limits = Limits(enforced=wanted.get("limits", False))
-        self._latencies = dict(wanted.get("latencies", LATENCIES))
+    def reset(self, arguments: Mapping[str, Any]) -> None:
+        """Empties AWS, and creates an organization with so many `invoices` and files of `file_bytes`."""
+        self._organization = Organization(arguments.get("invoices", 0), arguments.get("file_bytes", 0))
+        self._limits = Limits(enforced=arguments.get("limits", False))
+        self._latencies = dict(arguments.get("latencies", LATENCIES))
         self._tally = Tally()
         self._bucket = MeteredS3(self._tally)
         qonto = Qonto(
@@ -80,22 +80,22 @@ class World:
         aws = Aws(s3, MeteredDynamoDb(self._tally), _queue(), latencies=self._latencies, tally=self._tally)
         self.sites = Sites(qonto, files, aws)
 
-    def unknown(self, request: Request, error: Exception) -> Response:
-        """Keeps what cannot be answered as a request of its own service."""
+    def unsupported(self, request: Request, error: Exception) -> Response:
+        """Counts a request that is not supported under a service of that name."""
         target = request.headers.get("x-amz-target", request.path)
-        self._tally.count("unknown", f"{request.method} {target}: {error!r}")
+        self._tally.count("unsupported", f"{request.method} {target}: {error!r}")
         return Response(501)
 
-    def command(self, name: str, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What the control port is asked for."""
+    def command(self, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Runs a command from the control port and returns its result."""
         match name:
             case "reset":
-                self.reset(wanted)
+                self.reset(arguments)
             case "latencies":
-                self._latencies |= wanted
+                self._latencies |= arguments
             case "edit":
-                self._organization.edit(wanted["invoices"], datetime.now(UTC) - _EDITED_AGO)
-            case "forget_counts":
+                self._organization.edit(arguments["invoices"], datetime.now(UTC) - _EDITED_AGO)
+            case "reset_counts":
                 self._tally.requests.clear()
                 self._tally.amounts.clear()
             case "counts":
@@ -109,12 +109,12 @@ class World:
         return {}
 
     def _objects_by_kind(self) -> dict[str, dict[str, int]]:
-        """How many objects of each kind, their bytes and their lines."""
+        """Numbers of objects, bytes and lines by kind of object."""
         kinds: defaultdict[str, dict[str, int]] = defaultdict(lambda: {"objects": 0, "bytes": 0, "lines": 0})
         for key, found in self._bucket.objects.items():
             folders, _, name = key.rpartition("/")
             extension = name.rpartition(".")[2]
-            # Tables are folders of lines.
+            # A table is a folder of files with one JSON document a line.
             table = folders.rpartition("/")[2]
             kind = kinds[f"{table}.jsonl" if extension == "jsonl" else extension]
             kind["objects"] += 1
@@ -134,7 +134,7 @@ def _queue() -> InMemorySqs:
 
 
 class Control(Site):
-    """`POST /<command>` with a JSON object; the answer is one, too."""
+    """`POST /<command>` with a JSON object of arguments; the response is a JSON object."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -142,5 +142,5 @@ class Control(Site):
     @override
     def answer(self, request: Request) -> Response:
         """See `Site`."""
-        wanted = json.loads(request.body or b"{}")
-        return Response(200, (json.dumps(self._world.command(request.path.lstrip("/"), wanted)).encode(),))
+        arguments = json.loads(request.body or b"{}")
+        return Response(200, (json.dumps(self._world.command(request.path.lstrip("/"), arguments)).encode(),))

@@ -1,1 +1,1 @@
-"""What the benchmark computes, and what its server promises the contenders."""
+"""The benchmark's computations and its server."""

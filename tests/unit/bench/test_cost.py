@@ -1,4 +1,4 @@
-"""Prices times amounts."""
+"""The computation of costs."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ RUN: dict[str, Any] = {
 
 
 def test_s3_uploads_are_most_of_a_new_invoice() -> None:
-    """Two of them."""
+    """There are two of them, JSON and file."""
     usd = usage(RUN, 10.0, 1_024).usd()
     assert usd["S3 requests"] == pytest.approx(0.0108)
     assert usd["S3 requests"] > 0.9 * sum(usd.values())
 
 
-def test_memory_is_paid_by_the_second() -> None:
-    """In units of 1 024 MB."""
+def test_memory_is_billed_by_the_second() -> None:
+    """In GB-seconds of 1 024 MB."""
     assert usage(RUN, 10.0, 512).gb_seconds == pytest.approx(5)
 
 
-def test_a_function_of_little_memory_computes_longer() -> None:
-    """A quarter of a CPU for 442 MB, and waiting takes as long as ever."""
+def test_a_function_with_little_memory_computes_longer() -> None:
+    """442 MB are a quarter of a vCPU; the time spent waiting does not change."""
     assert seconds_at(RUN, 1_769) == pytest.approx(10)
     assert seconds_at(RUN, 442) == pytest.approx(16, rel=0.01)
 
 
 def test_qontos_limit_decides_how_long_a_first_import_takes() -> None:
-    """1 010 requests per thousand invoices, at 10 000 in ten minutes."""
+    """1 010 requests per thousand invoices, at 10 000 requests in ten minutes."""
     assert first_import_seconds(RUN, 100_000, 1_024) == pytest.approx(101_000 * 0.06)
 
 

@@ -1,4 +1,4 @@
-"""What is computed from measurements."""
+"""The computations on measurements."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from bench.svg import nice_step
 
 @pytest.mark.parametrize("power", [0.5, 1, 2])
 def test_the_exponent_of_a_power_is_that_power(power: float) -> None:
-    """However many points tell it."""
+    """The fit through points of a power law is exact."""
     assert exponent([(x, 3 * x**power) for x in (1_000, 10_000, 50_000)]) == pytest.approx(power)
 
 
 def test_a_window_that_is_filled_as_soon_as_it_opens_is_all_of_the_budget() -> None:
-    """A thousand requests every ten seconds."""
+    """A thousand requests in every ten seconds."""
     assert budget_used((10.0, 20.0, 30.0)) == pytest.approx(1)
 
 
@@ -25,25 +25,25 @@ def test_a_client_that_is_slower_than_the_limit_uses_its_share() -> None:
     assert budget_used((12.5, 25.0)) == pytest.approx(0.8)
 
 
-def test_less_than_a_window_tells_nothing() -> None:
-    """Nobody was limited."""
+def test_less_than_a_window_gives_no_share() -> None:
+    """The rate limit did not matter."""
     with pytest.raises(KeyError):
         budget_used(())
 
 
 @pytest.mark.parametrize(("most", "step"), [(0.3, 0.05), (6, 1), (7, 2), (250, 50), (65, 20)])
 def test_a_grid_has_few_lines_at_round_numbers(most: float, step: float) -> None:
-    """One, two or five of a power of ten."""
+    """One, two or five times a power of ten."""
     assert nice_step(most) == pytest.approx(step)
 
 
 def test_only_the_part_between_the_markers_is_replaced() -> None:
-    """The prose around it is people's."""
+    """The text around it is written by hand."""
     page = "before <!-- make bench writes from here -->\nold\n<!-- to here --> after"
     assert replaced(page, "new") == "before <!-- make bench writes from here -->\n\nnew\n\n<!-- to here --> after"
 
 
 def test_a_page_without_markers_is_left_alone() -> None:
-    """Rather than written over."""
+    """It is not overwritten."""
     with pytest.raises(ValueError, match="followed by"):
         replaced("a page", "new")

@@ -1,4 +1,4 @@
-"""The server keeps the promises that the contenders rely on."""
+"""The server behaves as the contenders rely on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ITEM = {"pk": {"S": "invoice#1"}, "version": {"N": "1"}}
 
 
 def s3_answer(s3: S3, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, str]:
-    """Status and ETag."""
+    """The status and the ETag of the response."""
     path, _, query = path.partition("?")
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     response = s3.answer(Request(method, path, query, named, body))
@@ -67,7 +67,7 @@ def ask(aws: Aws, operation: str, **request: Any) -> tuple[int, Any]:
 
 
 def test_a_page_has_what_was_updated_in_its_window() -> None:
-    """In the order of creation, the edited ones at their old places."""
+    """By `created_at`, so that edited invoices keep their places."""
     organization = Organization(1_000, 500)
     now = datetime.now(UTC)
     assert len(organization.updated_between(LONG_AGO, now)) == 1_000
@@ -78,7 +78,7 @@ def test_a_page_has_what_was_updated_in_its_window() -> None:
 
 
 def test_an_invoice_is_json_of_three_kilobytes() -> None:
-    """With the ids that it is found by."""
+    """Its ids lead back to its index."""
     organization = Organization(3, 500)
     document = organization.document(2)
     invoice = json.loads(document)
@@ -87,7 +87,7 @@ def test_an_invoice_is_json_of_three_kilobytes() -> None:
 
 
 def test_a_file_is_a_pdf_of_the_set_size() -> None:
-    """And no two are the same."""
+    """No two files are the same."""
     organization = Organization(2, 500)
     first, second = organization.file(0), organization.file(1)
     assert b"".join(first.body).startswith(b"%PDF-")
@@ -96,8 +96,8 @@ def test_a_file_is_a_pdf_of_the_set_size() -> None:
     assert organization.attachment_index(id_of("attachment", 1)) == 1
 
 
-def test_s3_refuses_to_replace_what_is_not_named(s3: S3) -> None:
-    """412, as for real."""
+def test_s3_replaces_only_the_named_version(s3: S3) -> None:
+    """Otherwise it responds 412, as real S3 does."""
     status, etag = s3_answer(s3, "PUT", "/archive/key", b"one", if_none_match="*")
     assert status == 200
     assert s3_answer(s3, "PUT", "/archive/key", b"two", if_none_match="*")[0] == 412
@@ -106,8 +106,8 @@ def test_s3_refuses_to_replace_what_is_not_named(s3: S3) -> None:
     assert s3_answer(s3, "PUT", "/archive/other", b"two", if_match=etag)[0] == 404
 
 
-def test_s3_puts_parts_together(s3: S3, bucket: MeteredS3) -> None:
-    """By their numbers."""
+def test_s3_joins_parts(s3: S3, bucket: MeteredS3) -> None:
+    """In the order of their numbers."""
     s3_answer(s3, "POST", "/archive/key?uploads")
     etags = {
         number: s3_answer(s3, "PUT", f"/archive/key?partNumber={number}&uploadId=upload-1", body)[1]
@@ -122,7 +122,7 @@ def test_s3_puts_parts_together(s3: S3, bucket: MeteredS3) -> None:
 
 
 def test_dynamodb_writes_on_condition(aws: Aws, tally: Tally) -> None:
-    """And shows what is in the way."""
+    """A failed condition shows the item that is there."""
     new = {"Item": ITEM, "ConditionExpression": "attribute_not_exists(pk)"}
     assert ask(aws, "PutItem", **new)[0] == 200
     status, failure = ask(aws, "PutItem", **new, ReturnValuesOnConditionCheckFailure="ALL_OLD")
@@ -138,7 +138,7 @@ def test_dynamodb_writes_on_condition(aws: Aws, tally: Tally) -> None:
 
 
 def test_dynamodb_updates_attributes(aws: Aws) -> None:
-    """Of an item that may be new."""
+    """The item may be new."""
     change = {
         "Key": {"pk": {"S": "checkpoint#default"}},
         "UpdateExpression": "SET synced_until = :synced_until, #version = :version",
@@ -151,7 +151,7 @@ def test_dynamodb_updates_attributes(aws: Aws) -> None:
 
 
 def test_a_transaction_is_done_as_a_whole_or_not_at_all(aws: Aws, table: MeteredDynamoDb, tally: Tally) -> None:
-    """And costs twice as much as its writes alone."""
+    """It takes twice the write units of its writes alone."""
     new, other = ({"pk": {"S": f"invoice#{number}"}} for number in (1, 2))
     puts = [{"Put": {"Item": item, "ConditionExpression": "attribute_not_exists(pk)"}} for item in (new, other)]
     assert ask(aws, "TransactWriteItems", TransactItems=puts[:1])[0] == 200
