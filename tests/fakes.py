@@ -15,6 +15,17 @@ from qonto_sync.domain.ids import ConnectionName, ETag, InvoiceId, Sha256
 from qonto_sync.domain.invoice import Attachment, FileKind, Invoice, InvoicePage
 from qonto_sync.domain.ledger import StoredObject
 from qonto_sync.domain.times import from_text, to_precise_text
+from qonto_sync.ports import (
+    ArchiveStore,
+    AttachmentFiles,
+    Checkpoints,
+    Clock,
+    Deadline,
+    InvoiceSource,
+    Ledger,
+    RetryQueue,
+    SigningSecrets,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,19 +41,22 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CONNECTION = ConnectionName("default")
 
 
-class ManualClock:
+class ManualClock(Clock):
     """Stands still until it is advanced or slept on."""
 
     def __init__(self, start: datetime = START) -> None:
         self._now = start
         self.slept: list[float] = []
 
+    @override
     def now(self) -> datetime:
         return self._now
 
+    @override
     def monotonic(self) -> float:
         return self._now.timestamp()
 
+    @override
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.advance(seconds=seconds)
@@ -52,11 +66,12 @@ class ManualClock:
 
 
 @dataclass
-class CountedDeadline:
+class CountedDeadline(Deadline):
     """Is reached after a number of checks."""
 
     looks: float = float("inf")
 
+    @override
     def remaining(self) -> float:
         self.looks -= 1
         return 1_000 if self.looks >= 0 else 0
@@ -83,8 +98,8 @@ class FakeFile:
     name: str = "invoice.pdf"
 
 
-class FakeQonto:
-    """One organization in memory: `ports.InvoiceSource` and `ports.AttachmentFiles` in one.
+class FakeQonto(InvoiceSource, AttachmentFiles):
+    """One organization in memory: invoices and files.
 
     `before_page` is called before each page is answered, `fail_next` makes the next calls of a kind raise.
     """
@@ -118,6 +133,7 @@ class FakeQonto:
     def document(self, invoice_id: str) -> bytes:
         return json.dumps(self.invoices[invoice_id]).encode()
 
+    @override
     def page(self, window: Window, number: int) -> InvoicePage:
         self._called("page")
         self.before_page(number)
@@ -133,10 +149,12 @@ class FakeQonto:
         rows = tuple(self._invoice(fields["id"], listed_until=window.filter_bounds[1]) for fields in listed)
         return InvoicePage(number, rows, len(found), -(-len(found) // self._per_page), self.skew)
 
+    @override
     def invoice(self, invoice_id: InvoiceId) -> Invoice:
         self._called("invoice")
         return self._invoice(invoice_id)
 
+    @override
     def attachment(self, attachment_id: AttachmentId) -> Attachment:
         self._called("attachment")
         file = self.files.get(attachment_id)
@@ -144,6 +162,7 @@ class FakeQonto:
             raise Retriable("the attachment is not there (404)")
         return Attachment(attachment_id, f"https://files.example/{attachment_id}?secret", file.name, len(file.content))
 
+    @override
     @contextmanager
     def open(self, attachment: Attachment, if_none_match: str | None) -> Iterator[FakeDownload | None]:
         self._called("open")
@@ -189,8 +208,8 @@ class FakeObject:
 
 
 @dataclass
-class InMemoryArchive:
-    """`ports.ArchiveStore`, with all versions kept. `before_put` is called before each write."""
+class InMemoryArchive(ArchiveStore):
+    """A bucket that keeps all versions. `before_put` is called before each write."""
 
     versions: dict[str, list[FakeObject]] = field(default_factory=dict)
     before_put: Callable[[str], None] = lambda _: None
@@ -198,17 +217,20 @@ class InMemoryArchive:
     def content(self, key: str) -> bytes:
         return self.versions[key][-1].content
 
+    @override
     def put_document(
         self, key: str, document: bytes, *, file_name: str | None, expected: StoredObject | None
     ) -> StoredObject:
         return self._put(key, document, ("application/json", file_name), expected)
 
+    @override
     def put_file(
         self, key: str, download: Download, *, file_name: str | None, expected: StoredObject | None
     ) -> StoredObject:
         content = b"".join(download.parts(8 * 1024 * 1024))
         return self._put(key, content, (download.kind.content_type, file_name), expected)
 
+    @override
     def head(self, key: str) -> StoredObject | None:
         return _stored(key, self.versions[key][-1]) if key in self.versions else None
 
@@ -234,8 +256,8 @@ def _stored(key: str, found: FakeObject) -> StoredObject:
 
 
 @dataclass
-class InMemoryLedger:
-    """`ports.Ledger`. `before_write` is called before each write; insertions fail with `fail_insert`."""
+class InMemoryLedger(Ledger):
+    """A ledger. `before_write` is called before each write; insertions fail with `fail_insert`."""
 
     saved: dict[tuple[ConnectionName, InvoiceId], LedgerRow] = field(default_factory=dict)
     before_write: Callable[[LedgerRow], None] = lambda _: None
@@ -243,10 +265,12 @@ class InMemoryLedger:
     inserted: list[Sequence[LedgerRow]] = field(default_factory=list)
     fail_insert: Exception | None = None
 
+    @override
     def rows(self, connection: ConnectionName, invoice_ids: Sequence[InvoiceId]) -> Mapping[InvoiceId, LedgerRow]:
         self.reads += 1
         return {id_: self.saved[connection, id_] for id_ in invoice_ids if (connection, id_) in self.saved}
 
+    @override
     def write(self, row: LedgerRow) -> LedgerRow:
         self.before_write(row)
         key = (row.connection, row.invoice_id)
@@ -255,6 +279,7 @@ class InMemoryLedger:
         self.saved[key] = replace(row, version=row.version + 1)
         return self.saved[key]
 
+    @override
     def insert(self, rows: Sequence[LedgerRow]) -> list[LedgerRow]:
         if self.fail_insert:
             raise self.fail_insert
@@ -263,6 +288,7 @@ class InMemoryLedger:
             raise RowChanged("another writer was at one of these ledger rows")
         return [self.write(row) for row in rows]
 
+    @override
     def pending(self, connection: ConnectionName) -> Iterator[tuple[InvoiceId, Pending]]:
         pending = [
             (row.invoice_id, row.pending) for row in self.saved.values() if row.connection == connection and row.pending
@@ -275,16 +301,18 @@ class InMemoryLedger:
 
 
 @dataclass
-class InMemoryCheckpoints:
-    """`ports.Checkpoints`. `before_commit` is called before each commit."""
+class InMemoryCheckpoints(Checkpoints):
+    """Checkpoints. `before_commit` is called before each commit."""
 
     saved: dict[ConnectionName, Checkpoint] = field(default_factory=dict)
     history: list[Checkpoint] = field(default_factory=list)
     before_commit: Callable[[], None] = lambda: None
 
+    @override
     def read(self, connection: ConnectionName) -> Checkpoint | None:
         return self.saved.get(connection)
 
+    @override
     def commit(self, connection: ConnectionName, checkpoint: Checkpoint) -> None:
         self.before_commit()
         found = self.saved.get(connection)
@@ -297,14 +325,15 @@ class InMemoryCheckpoints:
 
 
 @dataclass
-class InMemoryQueue:
-    """`ports.RetryQueue`. While it is `broken`, nothing can be sent."""
+class InMemoryQueue(RetryQueue):
+    """A queue. While it is `broken`, nothing can be sent."""
 
     sent: list[DelayedMessage] = field(default_factory=list)
     recoveries: list[tuple[ConnectionName, int]] = field(default_factory=list)
     delayed: dict[str, int] = field(default_factory=dict)
     broken: bool = False
 
+    @override
     def send(self, wakes: Iterable[DelayedMessage]) -> int:
         wakes = list(wakes)
         if self.broken:
@@ -312,24 +341,27 @@ class InMemoryQueue:
         self.sent += wakes
         return 0
 
+    @override
     def schedule_recovery(self, connection: ConnectionName, delay_seconds: int) -> bool:
         if not self.broken:
             self.recoveries.append((connection, delay_seconds))
         return not self.broken
 
+    @override
     def delay(self, receipt: str, seconds: int) -> None:
         self.delayed[receipt] = seconds
 
 
 @dataclass
-class InMemorySigningSecrets:
-    """`ports.SigningSecrets`: what was read once is kept until it is asked for `fresh`. `broken`: out of reach."""
+class InMemorySigningSecrets(SigningSecrets):
+    """Signing secrets, cached until they are read `fresh`. While it is `broken`, reading raises."""
 
     stored: dict[ConnectionName, list[str]] = field(default_factory=dict)
     broken: bool = False
     reads: int = 0
     _known: dict[ConnectionName, list[str]] = field(default_factory=dict)
 
+    @override
     def read(self, connection: ConnectionName, *, fresh: bool = False) -> Sequence[str]:
         if self.broken:
             raise Retriable("no secret can be read now")

@@ -132,9 +132,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     "a writer records no intent before it replaces an object": Mutation(
         WriteIntent, "_record_intent", lambda _objects: None
     ),
-    "a row with another writer's intent is trusted": Mutation(
-        WriteIntent, "matches", lambda _objects, _stored: True
-    ),
+    "a row with another writer's intent is trusted": Mutation(WriteIntent, "matches", lambda _objects, _stored: True),
     "changes that the document does not show are not looked for": Mutation(
         Invoice, "of", staticmethod(_of_the_document_alone)
     ),
