@@ -106,6 +106,13 @@ def test_s3_replaces_only_the_named_version(s3: S3) -> None:
     assert s3_answer(s3, "PUT", "/archive/other", b"two", if_match=etag)[0] == 404
 
 
+def test_s3_marks_a_partial_response(s3: S3) -> None:
+    """206 for a range, 200 for the whole object."""
+    s3_answer(s3, "PUT", "/archive/key", b"one")
+    assert s3_answer(s3, "GET", "/archive/key", range="bytes=0-1")[0] == 206
+    assert s3_answer(s3, "GET", "/archive/key")[0] == 200
+
+
 def test_s3_joins_parts(s3: S3, bucket: MeteredS3) -> None:
     """In the order of their numbers."""
     s3_answer(s3, "POST", "/archive/key?uploads")
