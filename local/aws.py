@@ -6,13 +6,14 @@ import json
 import logging
 import socket
 from contextlib import contextmanager
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
 import boto3
 import urllib3
-from moto.dynamodb.responses import DynamoHandler
-from moto.server import ThreadedMotoServer
+
+from local.moto_http import MotoServer
+from local.moto_transactions import correct_transactions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,8 +25,12 @@ ACCESS_KEY: Final = "local"
 """Access key and secret of everything local. moto takes any, AWS would refuse it."""
 
 
+@cache
 def session() -> boto3.Session:
-    """Makes clients for the local AWS: `session().client("s3", endpoint_url=…)`."""
+    """Makes clients for the local AWS: `session().client("s3", endpoint_url=…)`. One thread at a time may do that.
+
+    There is one session: each would read the descriptions of AWS's services anew.
+    """
     return boto3.Session(aws_access_key_id=ACCESS_KEY, aws_secret_access_key=ACCESS_KEY, region_name=REGION)
 
 
@@ -35,17 +40,7 @@ def put_secret(endpoint_url: str, name: str, value: Mapping[str, object]) -> Non
     client.create_secret(Name=name, SecretString=json.dumps(dict(value)))
 
 
-# For a transaction moto copies the table, which fails if another request changes it meanwhile.
-_TABLES: Final = Lock()
-_call_action: Final = DynamoHandler.call_action
-
-
-def _one_after_another(handler: DynamoHandler) -> Any:
-    with _TABLES:
-        return _call_action(handler)
-
-
-DynamoHandler.call_action = _one_after_another  # type: ignore[method-assign]
+correct_transactions()
 
 
 @contextmanager
@@ -59,14 +54,14 @@ def moto_server(host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
         OSError: The port is taken.
     """
     if port:
-        # moto would wait for its server without end.
+        # The server would print that, and exit.
         socket.create_server((host, port)).close()
     # One line per request otherwise.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    server = ThreadedMotoServer(ip_address=host, port=port, verbose=False)
+    server = MotoServer(host, port)
     server.start()
     address = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
-    endpoint_url = f"http://{address}:{server.get_host_and_port()[1]}"
+    endpoint_url = f"http://{address}:{server.port}"
     try:
         _forget_everything(endpoint_url)
         yield endpoint_url
