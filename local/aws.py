@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import logging
 import socket
 from contextlib import contextmanager
-from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
 import boto3
 import urllib3
-from moto.dynamodb.models import DynamoDBBackend
-from moto.dynamodb.models.table import Table
-from moto.dynamodb.responses import DynamoHandler
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from werkzeug.serving import make_server
+
+from local.moto_http import MotoServer
+from local.moto_transactions import correct_transactions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,8 +25,12 @@ ACCESS_KEY: Final = "local"
 """Access key and secret of everything local. moto accepts any, AWS would reject it."""
 
 
+@cache
 def session() -> boto3.Session:
-    """Makes clients for the local AWS: `session().client("s3", endpoint_url=…)`."""
+    """Makes clients for the local AWS: `session().client("s3", endpoint_url=…)`. One thread at a time may do that.
+
+    There is one session: each new one would read the descriptions of AWS's services again.
+    """
     return boto3.Session(aws_access_key_id=ACCESS_KEY, aws_secret_access_key=ACCESS_KEY, region_name=REGION)
 
 
@@ -39,45 +40,7 @@ def put_secret(endpoint_url: str, name: str, value: Mapping[str, object]) -> Non
     client.create_secret(Name=name, SecretString=json.dumps(dict(value)))
 
 
-# For a transaction moto copies the table, which fails if another request changes it meanwhile.
-_TABLES: Final = Lock()
-_call_action: Final = DynamoHandler.call_action
-
-
-def _one_after_another(handler: DynamoHandler) -> Any:
-    with _TABLES:
-        return _call_action(handler)
-
-
-DynamoHandler.call_action = _one_after_another  # type: ignore[method-assign]
-
-
-# For a transaction moto copies the whole table, so that it can undo it. With a thousand invoices that copy takes most
-# of the local AWS's time. Sharing the items is enough as long as a transaction only replaces them.
-_transact_write_items: Final = DynamoDBBackend.transact_write_items
-
-
-def _copy_sharing_items(table: Table, _: object) -> Table:
-    copied = copy.copy(table)
-    copied.items = copy.copy(table.items)
-    if table.has_range_key:
-        copied.items.update({key: copy.copy(items) for key, items in table.items.items()})
-    return copied
-
-
-def _without_updates(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
-    # A put replaces an item. An update would change it in the shared copy, too.
-    if any("Update" in item for item in transact_items):
-        raise NotImplementedError("moto could not undo an update in a transaction: copy the updated item first")
-    _transact_write_items(backend, transact_items)
-
-
-Table.__deepcopy__ = _copy_sharing_items  # type: ignore[attr-defined]
-DynamoDBBackend.transact_write_items = _without_updates  # type: ignore[method-assign, assignment]
-
-
-# moto builds an application for each service that is called; all servers share them, as they share the data.
-_AWS: Final = DomainDispatcherApplication(create_backend_app)
+correct_transactions()
 
 
 @contextmanager
@@ -91,14 +54,12 @@ def moto_server(host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
         OSError: The port is taken.
     """
     if port:
-        # moto would wait for its server without end.
+        # Otherwise the server prints an error and exits.
         socket.create_server((host, port)).close()
     # One line per request otherwise.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    server = make_server(host, port, _AWS, threaded=True, request_handler=MotoRequestHandler)
-    # Stopping takes this interval, and tests stop many servers.
-    thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
+    server = MotoServer(host, port)
+    server.start()
     address = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
     endpoint_url = f"http://{address}:{server.port}"
     try:
@@ -106,8 +67,7 @@ def moto_server(host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
         yield endpoint_url
     finally:
         _forget_everything(endpoint_url)
-        server.shutdown()
-        thread.join()
+        server.stop()
 
 
 def _forget_everything(endpoint_url: str) -> None:

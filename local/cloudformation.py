@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -46,7 +48,12 @@ class DeploymentError(Exception):
 
 def read(template: Path) -> dict[str, Any]:
     """Parses a template. CloudFormation's short forms become long: `!Ref X` is `{"Ref": "X"}`."""
-    document: dict[str, Any] = yaml_parse(template.read_text())  # type: ignore[no-untyped-call]
+    return copy.deepcopy(_parsed(template.read_text()))
+
+
+@cache
+def _parsed(text: str) -> dict[str, Any]:
+    document: dict[str, Any] = yaml_parse(text)  # type: ignore[no-untyped-call]
     return document
 
 
