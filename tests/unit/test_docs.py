@@ -66,6 +66,16 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_test_that_a_page_names_exists(page: Path) -> None:
+    """A promise with the name of a test that is gone would look tested."""
+    files = [path for path in (ROOT / "tests").rglob("*.py") if "__pycache__" not in path.parts]
+    defined = {found for path in files for found in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)}
+    named = re.findall(r"`((?:tests/[\w/]+/)?test_\w+(?:\.py)?)`", page.read_text())
+    for test in named:
+        assert test in defined or any(path.as_posix().endswith(f"/{test}") for path in files), test
+
+
 @pytest.mark.parametrize("folder", [DOCS, DOCS / "decisions"], ids=name)
 def test_every_page_is_in_its_folders_index(folder: Path) -> None:
     """Once, so that a reader of the index finds all pages."""
