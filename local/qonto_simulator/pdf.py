@@ -8,7 +8,6 @@ from threading import Lock
 from typing import Any, override
 from xml.sax.saxutils import escape
 
-from reportlab.lib.colors import white
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.pdfgen.canvas import Canvas
@@ -22,10 +21,9 @@ from reportlab.platypus import (
     Paragraph,
     Spacer,
     Table,
-    TableStyle,
 )
 
-from local.qonto_simulator import paper
+from local.qonto_simulator import paper, tables
 from local.qonto_simulator.amounts import by_vat_rate
 from local.qonto_simulator.formats import amount, day, percentage
 from local.qonto_simulator.invoices import Attachment
@@ -34,64 +32,6 @@ from local.qonto_simulator.texts import wording
 _LEFT, _RIGHT, _FOOT = 48.0, A4[0] - 48.0, 66.0
 _WIDTH = _RIGHT - _LEFT
 _TERMS = ("terms_and_conditions", "late_payment_penalties", "discount_conditions", "legal_fixed_compensation", "footer")
-_ALL = ((0, 0), (-1, -1))
-
-
-def _style(*commands: Any) -> TableStyle:
-    return TableStyle(list(commands))
-
-
-_TIGHT: tuple[Any, ...] = tuple((f"{side}PADDING", *_ALL, 0) for side in ("LEFT", "RIGHT", "TOP", "BOTTOM"))
-_TOP = ("VALIGN", *_ALL, "TOP")
-_HEAD = _style(*_TIGHT, ("VALIGN", *_ALL, "MIDDLE"))
-_COLUMNS = _style(*_TIGHT, _TOP)
-_FACTS = _style(
-    *_TIGHT,
-    ("BOTTOMPADDING", *_ALL, 4),
-    ("FONT", (0, 0), (0, -1), paper.REGULAR, 7.5),
-    ("TEXTCOLOR", (0, 0), (0, -1), paper.MUTED),
-    ("FONT", (1, 0), (1, -1), paper.BOLD, 8),
-    ("TEXTCOLOR", (1, 0), (1, -1), paper.INK),
-)
-_LINES = _style(
-    ("FONT", *_ALL, paper.REGULAR, 8),
-    ("TEXTCOLOR", *_ALL, paper.INK),
-    ("VALIGN", *_ALL, "TOP"),
-    ("ALIGN", (1, 0), (-1, -1), "RIGHT"),
-    ("LINEBELOW", (0, 1), (-1, -1), 0.6, paper.RULE),
-    ("FONT", (-1, 1), (-1, -1), paper.BOLD, 8),
-    ("BACKGROUND", (0, 0), (-1, 0), paper.ACCENT),
-    ("FONT", (0, 0), (-1, 0), paper.BOLD, 7.5),
-    ("TEXTCOLOR", (0, 0), (-1, 0), white),
-    ("ROUNDEDCORNERS", [4, 4, 0, 0]),
-)
-_SUMS = _style(
-    ("FONT", *_ALL, paper.REGULAR, 8.5),
-    ("TEXTCOLOR", *_ALL, paper.INK),
-    ("TEXTCOLOR", (0, 0), (0, -2), paper.MUTED),
-    ("ALIGN", (1, 0), (1, -1), "RIGHT"),
-    ("BACKGROUND", (0, -1), (-1, -1), paper.TINT),
-    ("FONT", (0, -1), (0, -1), paper.BOLD, 9.5),
-    ("FONT", (1, -1), (1, -1), paper.BOLD, 11),
-    ("BOTTOMPADDING", (0, -1), (-1, -1), 7),
-    ("TOPPADDING", (0, -1), (-1, -1), 5),
-)
-_RATES = _style(
-    *_TIGHT,
-    ("BOTTOMPADDING", *_ALL, 4),
-    ("FONT", *_ALL, paper.REGULAR, 8),
-    ("TEXTCOLOR", *_ALL, paper.INK),
-    ("TEXTCOLOR", (0, 0), (-1, 0), paper.MUTED),
-    ("ALIGN", (1, 0), (-1, -1), "RIGHT"),
-)
-_CARD = _style(
-    ("BACKGROUND", *_ALL, paper.TINT),
-    ("ROUNDEDCORNERS", [4, 4, 4, 4]),
-    ("TOPPADDING", *_ALL, 10),
-    ("LEFTPADDING", *_ALL, 14),
-    ("BOTTOMPADDING", *_ALL, 10),
-)
-_BELOW = _style(*_TIGHT, _TOP, ("LEFTPADDING", (0, 0), (0, 0), 6))
 _rendering = Lock()
 
 
@@ -153,7 +93,7 @@ class _Document:
     def _story(self) -> Iterator[Flowable]:
         yield self._head()
         yield HRFlowable(_WIDTH, 1, color=paper.RULE, spaceBefore=10, spaceAfter=12)
-        yield Table([[self._seller_and_facts(), self._client_card()]], [_WIDTH - 250, 250], style=_COLUMNS)
+        yield Table([[self._seller_and_facts(), self._client_card()]], [_WIDTH - 250, 250], style=tables.COLUMNS)
         yield Spacer(0, 18)
         yield _text(paper.GREETING, self._body["header"] or "")
         yield Spacer(0, 8)
@@ -164,7 +104,7 @@ class _Document:
     def _head(self) -> Table:
         brand = [_text(paper.BRAND, self._seller["trade_name"]), _text(paper.LABEL, self._seller["business_activity"])]
         title = [_text(paper.TITLE, self._words.invoice.upper()), _text(paper.NUMBER, self._body["number"])]
-        return Table([[paper.logo(), brand, title]], [62, 240, _WIDTH - 302], style=_HEAD)
+        return Table([[paper.logo(), brand, title]], [62, 240, _WIDTH - 302], style=tables.HEAD)
 
     def _seller_and_facts(self) -> list[Flowable]:
         seller, body, words = self._seller, self._body, self._words
@@ -190,13 +130,13 @@ class _Document:
             _text(paper.CLIENT, client["name"]),
             _text(paper.BODY, *(line for line in lines if line is not None)),
         ]
-        return Table([[content]], [250], style=_CARD)
+        return Table([[content]], [250], style=tables.CARD)
 
     def _items(self) -> Table:
         words = self._words
         titles = [words.designation, words.quantity, words.unit_price, words.vat, words.amount]
         rows = [self._row(line) for line in self._lines]
-        return Table([titles, *rows], [_WIDTH - 295, 75, 85, 45, 90], style=_LINES, repeatRows=1, hAlign="LEFT")
+        return Table([titles, *rows], [_WIDTH - 295, 75, 85, 45, 90], style=tables.LINES, repeatRows=1, hAlign="LEFT")
 
     def _row(self, line: dict[str, Any]) -> list[Any]:
         words, currency = self._words, self._body["currency"]
@@ -216,7 +156,7 @@ class _Document:
         words, body, currency = self._words, self._body, self._body["currency"]
         total, vat = Decimal(body["total_amount"]["value"]), Decimal(body["vat_amount"]["value"])
         sums = [(words.subtotal, total - vat), (words.vat, vat), (words.total, total)]
-        right = Table([(label, amount(value, currency, words)) for label, value in sums], [100, 90], style=_SUMS)
+        right = Table([(label, amount(value, currency, words)) for label, value in sums], [100, 90], style=tables.SUMS)
         left: list[Flowable] = []
         if self._lines:
             rates = [
@@ -224,10 +164,10 @@ class _Document:
                 for rate, base, tax in by_vat_rate(self._lines)
             ]
             head = (words.vat, words.vat_base, words.vat)
-            left.append(Table([head, *rates], [50, 90, 90], style=_RATES, hAlign="LEFT"))
+            left.append(Table([head, *rates], [50, 90, 90], style=tables.RATES, hAlign="LEFT"))
         if any(line["vat_exemption_reason"] for line in self._lines):
             left += [Spacer(0, 6), _text(paper.FINE, words.exempt)]
-        return Table([[left, right]], [_WIDTH - 190, 190], style=_BELOW)
+        return Table([[left, right]], [_WIDTH - 190, 190], style=tables.BELOW)
 
     def _payment(self) -> Iterator[Flowable]:
         yield _text(paper.HEADING, self._words.payment)
@@ -267,4 +207,4 @@ def _text(style: ParagraphStyle, *lines: Any) -> Paragraph:
 
 def _facts(rows: list[tuple[str, Any]]) -> Table:
     """Labels, and what they stand for."""
-    return Table(rows, [96, 180], style=_FACTS, hAlign="LEFT")
+    return Table(rows, [96, 180], style=tables.FACTS, hAlign="LEFT")
