@@ -67,7 +67,8 @@ class WriteIntent:
             self._to_verify |= {stored.key for stored in row.objects}
         self._row = row
         self._revision = revision
-        self._actual = {key: self._archive.head(key) for key in self._to_verify}
+        # Sorted, so that the order of the requests does not depend on the process.
+        self._actual = {key: self._archive.head(key) for key in sorted(self._to_verify)}
 
     def matches(self, stored: StoredObject) -> bool:
         """Whether the bucket has this object, as far as this writer knows."""
