@@ -16,6 +16,15 @@ _REVERSE_CHARGE = "S283"
 _OUTSIDE_THE_UNION = "S259.1"
 _UNION = {"FR", "DE", "IT", "ES", "NL", "IE", "AT", "BE"}
 
+# How Faker makes a VAT number with valid check digits, where its own `vat_id` has none; each # becomes a digit.
+_VAT_NUMBERS = {
+    "FR": "{{company_vat}}",
+    "IT": "{{company_vat}}",
+    "ES": "ES{{cif}}",
+    "IE": "IE#######V",
+    "GB": "GB#########",
+    "US": "{{ein}}",
+}
 # Locale of Faker, currency, and the kinds of clients there.
 _MARKETS = (
     ("fr_FR", "EUR", ("company",) * 6 + ("freelancer", "individual", "individual")),
@@ -88,14 +97,14 @@ def _invented(locale: str, currency: str, kinds: tuple[str, ...]) -> Iterator[Cl
     fake.seed_instance(locale)
     language, country = locale.split("_")
     for number, kind in enumerate(kinds):
-        vat_number = fake.ein() if country == "US" else fake.vat_id().replace(" ", "").upper()
+        vat_number = fake.numerify(fake.parse(_VAT_NUMBERS.get(country, "{{vat_id}}"))).replace(" ", "")
         yield Client(
             id=identifier("client", locale, number),
             kind=kind,
             name=fake.company() if kind == "company" else f"{fake.first_name()} {fake.last_name()}",
             email=f"{fake.user_name()}@{fake.domain_word()}.example",
             vat_number=None if kind == "individual" else vat_number,
-            address=fake.street_address().strip(),
+            address=fake.street_address().strip().replace("\n", ", "),
             zip_code=fake.postcode(),
             # Faker keeps Italian towns in a set, whose order differs between processes; provinces are named like towns.
             city=fake.state() if country == "IT" else fake.city(),
