@@ -36,7 +36,7 @@ def failures_logged() -> Iterator[None]:
 
 
 def report_run(report: RunReport) -> None:
-    """Logs what the run did, and emits its metrics; the connection's own alarm watches the last one."""
+    """Logs what the run did, and emits its metrics; the connection's own alarm watches `CheckpointLag`."""
     logger.info("run_finished", extra={"result": report.as_dict()})
     result, usage = report.result, report.usage
     tally = result.tally
@@ -45,6 +45,9 @@ def report_run(report: RunReport) -> None:
         "InvoicesListed": tally.listed,
         "InvoicesArchived": tally.archived,
         "InvoicesRequeued": tally.requeued,
+        "Gaps": tally.gaps,
+        "GapsRecorded": tally.gaps_recorded,
+        "UnexpectedErrors": tally.unexpected_errors,
         "QontoThrottles": usage.requests["throttled"],
     }.items():
         metrics.add_metric(name, MetricUnit.Count, value)
@@ -54,17 +57,25 @@ def report_run(report: RunReport) -> None:
         for reason in PendingReason:
             metrics.add_metric(pending_metric(reason), MetricUnit.Count, tally.backlog.by_reason[reason])
         metrics.add_metric("OldestPendingAge", MetricUnit.Seconds, tally.backlog.oldest_age.total_seconds())
-    if result.checkpoint:
-        lag = result.window.end - result.checkpoint.synced_until
-        metrics.add_metric("CheckpointLag", MetricUnit.Seconds, max(lag.total_seconds(), 0))
+        metrics.add_metric("PendingForADay", MetricUnit.Count, tally.backlog.reached_a_day)
     metrics.add_metadata("connection", result.connection)
     metrics.add_metadata("run_id", result.run_id)
     metrics.flush_metrics()
 
-    progress = EphemeralMetrics()
-    progress.add_dimension("connection", result.connection)
-    progress.add_metric("SlicesCommitted", MetricUnit.Count, tally.slices_committed)
-    progress.flush_metrics()
+    # Without a datapoint the alarm rings, so a run without a checkpoint needs none.
+    if result.checkpoint:
+        lag = result.window.end - result.checkpoint.synced_until
+        progress = EphemeralMetrics()
+        progress.add_dimension("connection", result.connection)
+        progress.add_metric("CheckpointLag", MetricUnit.Seconds, max(lag.total_seconds(), 0))
+        progress.flush_metrics()
+
+
+def report_unexpected_errors(count: int) -> None:
+    """Counts the invoices of a batch of retries that an error in this project's own code made pending."""
+    metrics = EphemeralMetrics()
+    metrics.add_metric("UnexpectedErrors", MetricUnit.Count, count)
+    metrics.flush_metrics()
 
 
 def emit_credential_metrics(connection: ConnectionName, days_left: float) -> None:

@@ -54,6 +54,8 @@ class Backlog:
     counted_at: datetime
     by_reason: Counter[PendingReason] = field(default_factory=Counter)
     oldest_since: datetime | None = None
+    reached_a_day: int = 0
+    """How many have become a day old since the connection's last commit before this run."""
 
     def add(self, pending: Pending) -> None:
         """Counts one more invoice."""
@@ -91,6 +93,12 @@ class Tally:
     file_bytes: int = 0
     distinct: int = 0
     total_count: int = 0
+    gaps: int = 0
+    """Gaps of the connection that are left when the run ends, those of earlier runs included."""
+    gaps_recorded: int = 0
+    """Gaps that this run found."""
+    unexpected_errors: int = 0
+    """Invoices and pages that an error in this project's own code made pending."""
     backlog: Backlog | None = None
     """None when there was no time to count it."""
 
@@ -155,6 +163,7 @@ class SyncResult:
             "complete": {"distinct": tally.distinct, "total_count": tally.total_count},
             "backlog": tally.backlog.as_dict() if tally.backlog else None,
             "requeued": tally.requeued,
+            "gaps": tally.gaps,
             "checkpoint": {
                 "version": checkpoint.version if checkpoint else 0,
                 "synced_until": to_text(checkpoint.synced_until) if checkpoint else None,
