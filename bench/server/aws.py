@@ -44,6 +44,7 @@ class Aws(Site):
                     "BatchGetItem": dynamodb.batch_get_item,
                     "PutItem": dynamodb.put_item,
                     "UpdateItem": dynamodb.update_item,
+                    "DeleteItem": dynamodb.delete_item,
                     "Query": dynamodb.query,
                     "TransactWriteItems": dynamodb.transact_write_items,
                 },

@@ -53,6 +53,12 @@ class MeteredDynamoDb(InMemoryDynamoDb):
         return found
 
     @override
+    def _delete(self, key: Item) -> None:
+        before = self.items.get(key["pk"]["S"], key)
+        self._tally.add("write_units", -(-_size(before) // _WRITE_UNIT_BYTES) * (2 if "due_at" in before else 1))
+        super()._delete(key)
+
+    @override
     def _write(self, item: Item, *, in_transaction: bool = False) -> None:
         before = self.items.get(item["pk"]["S"], {})
         units = -(-_size(item) // _WRITE_UNIT_BYTES)

@@ -21,7 +21,7 @@ _SORT_KEY: Final = "due_at"
 class InMemoryDynamoDb:
     """The state table, whatever name a request gives it. Items are kept and returned without being copied.
 
-    A subclass may override `_read`, `_write` and `_indexed` to observe or to change what they do.
+    A subclass may override `_read`, `_write`, `_delete` and `_indexed` to observe or to change what they do.
     """
 
     def __init__(self, *, index_page: int | None = None) -> None:
@@ -52,6 +52,12 @@ class InMemoryDynamoDb:
         """Sets attributes of an item, which may be new."""
         self._check(Key, request)
         self._write({**self.items.get(_key(Key), Key), **assignments(UpdateExpression, request)})
+        return {}
+
+    def delete_item(self, *, Key: Item, **request: Any) -> dict[str, Any]:  # noqa: N803
+        """Deletes an item; one that does not exist is no error."""
+        self._check(Key, request)
+        self._delete(Key)
         return {}
 
     def transact_write_items(self, *, TransactItems: list[dict[str, Any]], **_request: Any) -> dict[str, Any]:  # noqa: N803
@@ -94,6 +100,10 @@ class InMemoryDynamoDb:
     def _write(self, item: Item, *, in_transaction: bool = False) -> None:  # noqa: ARG002 - for subclasses
         """Stores an item whose condition holds."""
         self.items[_key(item)] = item
+
+    def _delete(self, key: Item) -> None:
+        """Deletes an item whose condition holds."""
+        self.items.pop(_key(key), None)
 
     def _indexed(self) -> Iterable[Item]:
         """The items that a query sees; the index has those of them that have its keys."""

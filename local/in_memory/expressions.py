@@ -15,15 +15,22 @@ if TYPE_CHECKING:
 type Item = dict[str, Any]
 type Request = Mapping[str, Any]
 
-_NOT_EXISTS: Final = re.compile(r"attribute_not_exists\s*\(\s*(#?\w+)\s*\)")
+_EXISTENCE: Final = re.compile(r"attribute_(not_)?exists\s*\(\s*(#?\w+)\s*\)")
+_OTHER_TYPE: Final = re.compile(r"NOT\s+attribute_type\s*\(\s*(#?\w+)\s*,\s*(:\w+)\s*\)")
 _EQUALITY: Final = re.compile(r"(#?\w+)\s*=\s*(:\w+)")
 
 
 def holds(expression: str, request: Request, item: Item) -> bool:
-    """Whether `attribute_not_exists(name)` or `name = :value` is true of an item; an absent item is an empty one."""
-    name, value = _condition(expression)
-    if value is None:
-        return _attribute(name, request) not in item
+    """Whether a condition is true of an item; an absent item is an empty one.
+
+    It is `attribute_exists(name)`, `attribute_not_exists(name)`, `NOT attribute_type(name, :type)` or `name = :value`.
+    """
+    if found := _EXISTENCE.fullmatch(expression):
+        return (_attribute(found[2], request) in item) != bool(found[1])
+    if found := _OTHER_TYPE.fullmatch(expression):
+        data_type = request["ExpressionAttributeValues"][found[2]]["S"]
+        return data_type not in item.get(_attribute(found[1], request), {})
+    ((name, value),) = _equalities(expression)
     return bool(item.get(_attribute(name, request)) == request["ExpressionAttributeValues"][value])
 
 
@@ -40,15 +47,6 @@ def assignments(expression: str, request: Request) -> Item:
         raise ValueError(f"unsupported update: {expression}")
     values = request["ExpressionAttributeValues"]
     return {_attribute(name, request): values[value] for name, value in _equalities(clauses)}
-
-
-@cache
-def _condition(expression: str) -> tuple[str, str | None]:
-    """The name, and the value that it must have; None if it must not exist."""
-    if found := _NOT_EXISTS.fullmatch(expression):
-        return found[1], None
-    ((name, value),) = _equalities(expression)
-    return name, value
 
 
 @cache

@@ -43,19 +43,33 @@ class SimulatedDynamoDb(InMemoryDynamoDb):
         super().__init__(index_page=_INDEX_PAGE)
         self._clock = clock
         self._index_lag = index_lag
-        self._history: list[tuple[datetime, Item]] = []
+        self._history: list[tuple[datetime, str, Item | None]] = []
 
     @override
     def _write(self, item: Item, *, in_transaction: bool = False) -> None:
         before = self.items.get(item["pk"]["S"])
         super()._write(item, in_transaction=in_transaction)
-        self._history.append((self._clock.now(), item))
+        self._history.append((self._clock.now(), item["pk"]["S"], item))
         self.on_write(before, item)
+
+    @override
+    def _delete(self, key: Item) -> None:
+        super()._delete(key)
+        self._history.append((self._clock.now(), key["pk"]["S"], None))
 
     @override
     def _indexed(self) -> Iterable[Item]:
         as_of = self._clock.now() - self._index_lag()
-        return {item["pk"]["S"]: item for at, item in self._history if at <= as_of}.values()
+        known = {pk: item for at, pk, item in self._history if at <= as_of}
+        return [item for item in known.values() if item]
+
+    @override
+    def delete_item(self, *, Key: Item, **request: Any) -> dict[str, Any]:
+        # Deleting a gap needs no condition: whoever deletes it has read its whole window.
+        if request.keys() - {"TableName"}:
+            raise ValueError(f"unsupported: {sorted(request)}")
+        self._delete(Key)
+        return {}
 
     @override
     def _holds(self, key: Item, request: Mapping[str, Any]) -> bool:

@@ -90,6 +90,36 @@ def test_dynamodb_updates_on_conditions(table: Any) -> None:
     assert "Item" not in client.get_item(TableName=name, Key={"pk": {"S": "d"}}, ConsistentRead=True)
 
 
+def test_dynamodb_replaces_what_exists_or_is_of_another_type(table: Any) -> None:
+    """The conditions of a gap that is postponed, and of a row whose version is no number."""
+    client, name = table
+    exists = {"ConditionExpression": "attribute_exists(pk)"}
+    no_number = {
+        "ConditionExpression": "NOT attribute_type(#version, :number)",
+        "ExpressionAttributeNames": {"#version": "version"},
+        "ExpressionAttributeValues": {":number": {"S": "N"}},
+    }
+    put = {"TableName": name}
+    assert code_of(client.put_item, **put, Item=_item("a", 1), **exists) == "ConditionalCheckFailedException"
+    client.put_item(**put, Item={"pk": {"S": "a"}, "version": {"S": "1"}}, **no_number)
+    client.put_item(**put, Item={"pk": {"S": "a"}}, **no_number)
+    client.put_item(**put, Item=_item("a", 1), **no_number)
+    assert code_of(client.put_item, **put, Item=_item("a", 2), **no_number) == "ConditionalCheckFailedException"
+    client.put_item(**put, Item=_item("a", 3), **exists)
+    found = client.get_item(TableName=name, Key={"pk": {"S": "a"}}, ConsistentRead=True)["Item"]
+    assert found == _item("a", 3)
+
+
+def test_dynamodb_deletes(table: Any) -> None:
+    """From the index, too; an item that does not exist is no error."""
+    client, name = table
+    client.put_item(TableName=name, Item=_item("a", 1, pending_for="default", due_at="1"), **ABSENT)
+    for _ in range(2):
+        client.delete_item(TableName=name, Key={"pk": {"S": "a"}})
+    assert "Item" not in client.get_item(TableName=name, Key={"pk": {"S": "a"}}, ConsistentRead=True)
+    assert client.query(TableName=name, **PENDING)["Items"] == []
+
+
 def test_dynamodb_inserts_all_or_none(table: Any) -> None:
     """One item that exists already prevents all the others."""
     client, name = table
@@ -175,7 +205,8 @@ def test_dynamodb_limits_the_page_of_a_query(table: Any) -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        {"ConditionExpression": "attribute_exists(pk)"},
+        {"ConditionExpression": "NOT attribute_exists(pk)"},
+        {"ConditionExpression": "attribute_type(#version, :read_version)"},
         {"ConditionExpression": "#version <> :read_version"},
         {"ConditionExpression": "attribute_not_exists(pk) OR #version = :read_version"},
         {"UpdateExpression": "REMOVE run_id"},
