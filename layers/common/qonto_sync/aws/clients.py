@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from qonto_sync.domain.errors import AccessDenied, Misconfigured, Retriable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import timedelta
 
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "403", "InvalidAccessKeyId", "ExpiredToken"})
 _MISSING = frozenset(
@@ -25,12 +26,21 @@ _MISSING = frozenset(
 )
 
 
+_CONNECT_SECONDS, _READ_SECONDS = 1, 4
+_ATTEMPTS = 2
+_LONGEST_BACKOFF_SECONDS = 1
+"""Of the SDK's standard mode before its first retry."""
+
+LONGEST_CALL = timedelta(seconds=_ATTEMPTS * (_CONNECT_SECONDS + _READ_SECONDS) + _LONGEST_BACKOFF_SECONDS)
+"""A call that AWS does not answer ends within the reserve of any function, which is 12 seconds at least."""
+
+
 def client_config(workers: int) -> Config:
-    """Bounded timeouts, a few retries by the SDK, and one pooled HTTP connection for each worker."""
+    """A call ends within `LONGEST_CALL`; one pooled HTTP connection for each worker."""
     return Config(
-        connect_timeout=5,
-        read_timeout=20,
-        retries={"mode": "standard", "total_max_attempts": 4},
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         max_pool_connections=workers + 1,
         # This code sends checksums where they matter; the SDK would add others.
         request_checksum_calculation="when_required",
@@ -72,5 +82,5 @@ def aws_errors(resource: str) -> Iterator[None]:
         if code in _MISSING:
             raise Misconfigured(reason) from error
         raise Retriable(reason) from error
-    except BotoCoreError as error:
+    except (BotoCoreError, ResponseParserError) as error:
         raise Retriable(f"{resource}: {type(error).__name__}") from error
