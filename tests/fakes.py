@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, override
 from qonto_sync.domain.errors import NotFound, ObjectChanged, Retriable, RowChanged, Superseded
 from qonto_sync.domain.ids import ConnectionName, ETag, InvoiceId, Sha256
 from qonto_sync.domain.invoice import Attachment, FileKind, Invoice, InvoicePage
-from qonto_sync.domain.ledger import StoredObject
+from qonto_sync.domain.ledger import LedgerRow, StoredObject
+from qonto_sync.domain.reading import LARGEST_PAGE, LAYOUTS
 from qonto_sync.domain.times import from_text, to_precise_text
 from qonto_sync.ports import (
     ArchiveStore,
@@ -21,8 +22,10 @@ from qonto_sync.ports import (
     Checkpoints,
     Clock,
     Deadline,
+    Gaps,
     InvoiceSource,
     Ledger,
+    PendingIndex,
     RetryQueue,
     SigningSecrets,
 )
@@ -31,14 +34,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from qonto_sync.domain.checkpoint import Checkpoint
+    from qonto_sync.domain.gap import Gap
     from qonto_sync.domain.ids import AttachmentId
-    from qonto_sync.domain.ledger import LedgerRow, Pending
-    from qonto_sync.domain.messages import DelayedMessage
+    from qonto_sync.domain.messages import DelayedMessage, RetryMessage
+    from qonto_sync.domain.reading import PageLayout
     from qonto_sync.domain.window import Window
     from qonto_sync.ports import Download
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CONNECTION = ConnectionName("default")
+LAYOUT = LAYOUTS[0]
 
 
 class ManualClock(Clock):
@@ -101,7 +106,9 @@ class FakeFile:
 class FakeQonto(InvoiceSource, AttachmentFiles):
     """One organization in memory: invoices and files.
 
-    `before_page` is called before each page is answered, `fail_next` makes the next calls of a kind raise.
+    `before_page` is called before each page is answered, `fail_next` makes the next calls of a kind raise. `arrange`
+    sorts the rows of a list for one of its pages. A page with a poisoned invoice raises `poison`. Each list counts
+    `uncounted` invoices that it never lists.
     """
 
     def __init__(self, clock: ManualClock, *, per_page: int = 100, inclusive: bool = True) -> None:
@@ -115,6 +122,10 @@ class FakeQonto(InvoiceSource, AttachmentFiles):
         self.pages_read: list[int] = []
         self.calls: list[str] = []
         self.before_page: Callable[[int], None] = lambda _: None
+        self.arrange: Callable[[list[dict[str, Any]], int, PageLayout], list[dict[str, Any]]] = _by_creation
+        self.poisoned: set[str] = set()
+        self.poison: Exception = Retriable("status 500")
+        self.uncounted = 0
         self._failures: dict[str, list[Exception]] = {}
 
     def put(self, invoice_id: str, *, attachment_id: str | None = "", **fields: Any) -> None:
@@ -134,20 +145,37 @@ class FakeQonto(InvoiceSource, AttachmentFiles):
         return json.dumps(self.invoices[invoice_id]).encode()
 
     @override
-    def page(self, window: Window, number: int) -> InvoicePage:
+    def page(self, window: Window, number: int, layout: PageLayout) -> InvoicePage:
         self._called("page")
         self.before_page(number)
         self.pages_read.append(number)
+        found = self.arrange(self._matching(window), number, layout)
+        per_page = self._page_size(layout)
+        first = (number - 1) * per_page
+        listed = found[first : first + per_page]
+        if not self.poisoned.isdisjoint(fields["id"] for fields in listed):
+            raise self.poison
+        rows = tuple(self._invoice(fields["id"], listed_until=window.filter_bounds[1]) for fields in listed)
+        if number > 1 and not rows:
+            return InvoicePage(number, (), None, 0, self.skew)
+        count = len(found) + self.uncounted
+        return InvoicePage(number, rows, count, -(-count // per_page), self.skew)
+
+    def _page_size(self, layout: PageLayout) -> int:
+        """`per_page` for the largest pages; smaller pages have so many fewer rows, but at least one."""
+        return max(self._per_page - (LARGEST_PAGE - layout.per_page), 1)
+
+    def _matching(self, window: Window) -> list[dict[str, Any]]:
         start, end = window.filter_bounds
         start, end = start + self._margin, end - self._margin
-        found = sorted(
-            (fields for fields in self.invoices.values() if start <= _at(fields["updated_at"]) <= end),
-            key=lambda fields: (_at(fields["created_at"]), fields["id"]),
-        )
-        first = (number - 1) * self._per_page
-        listed = found[first : first + self._per_page]
-        rows = tuple(self._invoice(fields["id"], listed_until=window.filter_bounds[1]) for fields in listed)
-        return InvoicePage(number, rows, len(found), -(-len(found) // self._per_page), self.skew)
+        created_from, created_to = window.created_filter_bounds
+        return [
+            fields
+            for fields in self.invoices.values()
+            if start <= _at(fields["updated_at"]) <= end
+            and (created_from is None or created_from + self._margin <= _at(fields["created_at"]))
+            and (created_to is None or _at(fields["created_at"]) <= created_to - self._margin)
+        ]
 
     @override
     def invoice(self, invoice_id: InvoiceId) -> Invoice:
@@ -183,6 +211,10 @@ class FakeQonto(InvoiceSource, AttachmentFiles):
         self.calls.append(call)
         if self._failures.get(call):
             raise self._failures[call].pop(0)
+
+
+def _by_creation(found: list[dict[str, Any]], _number: int, layout: PageLayout) -> list[dict[str, Any]]:
+    return sorted(found, key=lambda fields: (_at(fields["created_at"]), fields["id"]), reverse=layout.newest_first)
 
 
 class FakeDownload:
@@ -256,14 +288,19 @@ def _stored(key: str, found: FakeObject) -> StoredObject:
 
 
 @dataclass
-class InMemoryLedger(Ledger):
-    """A ledger. `before_write` is called before each write; insertions fail with `fail_insert`."""
+class InMemoryLedger(Ledger, Gaps, PendingIndex):
+    """A ledger, its gaps, and the index of both. `before_write` is called before each write of a row.
+
+    Insertions fail with `fail_insert`.
+    """
 
     saved: dict[tuple[ConnectionName, InvoiceId], LedgerRow] = field(default_factory=dict)
     before_write: Callable[[LedgerRow], None] = lambda _: None
     reads: int = 0
     inserted: list[Sequence[LedgerRow]] = field(default_factory=list)
     fail_insert: Exception | None = None
+    gaps: dict[str, Gap] = field(default_factory=dict)
+    messages_noted: int = 0
 
     @override
     def rows(self, connection: ConnectionName, invoice_ids: Sequence[InvoiceId]) -> Mapping[InvoiceId, LedgerRow]:
@@ -280,20 +317,39 @@ class InMemoryLedger(Ledger):
         return self.saved[key]
 
     @override
-    def insert(self, rows: Sequence[LedgerRow]) -> list[LedgerRow]:
+    def insert(self, rows: Sequence[LedgerRow]) -> list[LedgerRow | None]:
         if self.fail_insert:
             raise self.fail_insert
         self.inserted.append(rows)
-        if any((row.connection, row.invoice_id) in self.saved for row in rows):
-            raise RowChanged("another writer was at one of these ledger rows")
-        return [self.write(row) for row in rows]
+        return [None if (row.connection, row.invoice_id) in self.saved else self.write(row) for row in rows]
 
     @override
-    def pending(self, connection: ConnectionName) -> Iterator[tuple[InvoiceId, Pending]]:
-        pending = [
-            (row.invoice_id, row.pending) for row in self.saved.values() if row.connection == connection and row.pending
-        ]
-        yield from sorted(pending, key=lambda item: item[1].due_at)
+    def mark_message_sent(self, row: LedgerRow, until: datetime) -> None:
+        key = (row.connection, row.invoice_id)
+        stored = self.saved[key]
+        if stored.version == row.version and stored.pending:
+            self.saved[key] = replace(stored, pending=replace(stored.pending, message_until=until))
+            self.messages_noted += 1
+
+    @override
+    def pending(self, connection: ConnectionName) -> Iterator[LedgerRow | Gap]:
+        rows = [row for row in self.saved.values() if row.connection == connection and row.pending]
+        gaps = [gap for gap in self.gaps.values() if gap.connection == connection]
+        entries: list[LedgerRow | Gap] = [*rows, *gaps]
+        yield from sorted(entries, key=_due_at)
+
+    @override
+    def record(self, gap: Gap) -> bool:
+        return self.gaps.setdefault(gap.id, gap) is gap
+
+    @override
+    def postpone(self, gap: Gap) -> None:
+        if gap.id in self.gaps:
+            self.gaps[gap.id] = gap
+
+    @override
+    def remove(self, gap: Gap) -> None:
+        self.gaps.pop(gap.id, None)
 
     def row(self, invoice_id: str) -> LedgerRow:
         """The row of the default connection."""
@@ -334,12 +390,12 @@ class InMemoryQueue(RetryQueue):
     broken: bool = False
 
     @override
-    def send(self, wakes: Iterable[DelayedMessage]) -> int:
-        wakes = list(wakes)
+    def send(self, messages: Iterable[DelayedMessage]) -> list[RetryMessage]:
+        messages = list(messages)
         if self.broken:
-            return len(wakes)
-        self.sent += wakes
-        return 0
+            return [delayed.message for delayed in messages]
+        self.sent += messages
+        return []
 
     @override
     def schedule_recovery(self, connection: ConnectionName, delay_seconds: int) -> bool:
@@ -369,6 +425,13 @@ class InMemorySigningSecrets(SigningSecrets):
         if fresh or connection not in self._known:
             self._known[connection] = self.stored.get(connection, [])
         return self._known[connection]
+
+
+def _due_at(entry: LedgerRow | Gap) -> datetime:
+    if isinstance(entry, LedgerRow):
+        assert entry.pending
+        return entry.pending.due_at
+    return entry.due_at
 
 
 def _at(text: str) -> datetime:

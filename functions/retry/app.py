@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qonto_sync.bootstrap import Application
 from qonto_sync.domain.events import parse_queue_event
-from qonto_sync.observability import failures_logged, logger
+from qonto_sync.observability import failures_logged, logger, report_unexpected_errors
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -20,5 +20,8 @@ application = cache(Application.from_environment)
 def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Handles each message on its own; SQS delivers again those that are returned as failed."""
     records = parse_queue_event(event)
-    failed = application().retry_batch(context).failed(records)
+    batch = application().retry_batch(context)
+    failed = batch.failed(records)
+    if batch.unexpected_errors:
+        report_unexpected_errors(batch.unexpected_errors)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

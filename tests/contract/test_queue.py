@@ -46,15 +46,15 @@ def queue(aws: str) -> Queue:
 def test_the_fake_sends_all_or_nothing() -> None:
     """It counts like the real one."""
     fake = InMemoryQueue()
-    assert fake.send([wake(1), wake(2)]) == 0
+    assert fake.send([wake(1), wake(2)]) == []
     fake.broken = True
-    assert fake.send([wake(3)]) == 1
+    assert fake.send([wake(3)]) == [wake(3).message]
     assert [sent.message.invoice_id for sent in fake.sent] == ["i1", "i2"]
 
 
 def test_sends_any_number(queue: Queue) -> None:
     """Ten per request."""
-    assert SqsRetryQueue(queue.client, queue.url).send(wake(number) for number in range(23)) == 0
+    assert SqsRetryQueue(queue.client, queue.url).send(wake(number) for number in range(23)) == []
     assert queue.count() == 23
 
 
@@ -99,8 +99,21 @@ def test_a_delayed_message_is_redelivered(queue: Queue) -> None:
     assert len(queue.receive()) == 1
 
 
-def test_what_cannot_be_sent_is_counted(queue: Queue) -> None:
+def test_what_cannot_be_sent_is_returned(queue: Queue) -> None:
     """No error: the ledger has the invoice, and a later run requeues it."""
     lost = SqsRetryQueue(queue.client, f"{queue.url}-gone")
-    assert lost.send([wake(1), wake(2)]) == 2
+    assert lost.send([wake(1), wake(2)]) == [wake(1).message, wake(2).message]
     lost.delay("no receipt", 1)
+
+
+def test_an_entry_that_sqs_refuses_is_returned_alone(queue: Queue) -> None:
+    """SQS answers 200 and names it; the others are sent. No message is delayed for longer than 15 minutes."""
+    assert SqsRetryQueue(queue.client, queue.url).send([wake(1), wake(2, delay=901), wake(3)]) == [wake(2).message]
+    assert queue.count() == 2
+
+
+def test_a_connection_is_a_message_group(queue: Queue) -> None:
+    """SQS's fair queues then deliver a connection's messages although another has thousands."""
+    SqsRetryQueue(queue.client, queue.url).send([wake(1)])
+    received = queue.client.receive_message(QueueUrl=queue.url, MessageSystemAttributeNames=["MessageGroupId"])
+    assert received["Messages"][0]["Attributes"]["MessageGroupId"] == CONNECTION

@@ -28,7 +28,7 @@ from qonto_sync.qonto.token_endpoint import OAuthTokenEndpoint
 from qonto_sync.usecases.credentials import REJECTED_FOR, RejectedCredentials, SecretCredentials
 from qonto_sync.usecases.token_refresh import GRACE, TokenRefresh
 from tests.contract.table import create_state_table
-from tests.fakes import CONNECTION, START, CountedDeadline, InMemoryQueue, ManualClock
+from tests.fakes import CONNECTION, LAYOUT, START, CountedDeadline, InMemoryQueue, ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,15 +117,15 @@ def connection(aws: str) -> Iterator[Connection]:
 def test_an_api_key(connection: Connection) -> None:
     """`login:secret_key`, plain."""
     connection.store(connection.api_key())
-    assert connection.api.page(WINDOW, 1).total_count == 0
+    assert connection.api.page(WINDOW, 1, LAYOUT).total_count == 0
 
 
 def test_the_secret_is_read_once(connection: Connection) -> None:
     """And then kept for a few minutes."""
     connection.store(connection.api_key())
-    connection.api.page(WINDOW, 1)
+    connection.api.page(WINDOW, 1, LAYOUT)
     connection.client.delete_secret(SecretId=connection.name, ForceDeleteWithoutRecovery=True)
-    connection.api.page(WINDOW, 1)
+    connection.api.page(WINDOW, 1, LAYOUT)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_bad_secret_is_reported_by_name_and_format(connection: Connection, sec
     if secret is not None:
         connection.store(secret)
     with pytest.raises(InvalidSecret, match=message) as error:
-        connection.api.page(WINDOW, 1)
+        connection.api.page(WINDOW, 1, LAYOUT)
     assert connection.name in str(error.value)
     assert "not json" not in f"{error.value!r} {error.value.__cause__!r}"
 
@@ -157,7 +157,7 @@ def test_a_rejected_key_is_tried_once(connection: Connection) -> None:
     """Nothing new in the secret: no second request with it."""
     connection.store(connection.api_key(secret_key="revoked"))
     with pytest.raises(CredentialsRejected):
-        connection.api.page(WINDOW, 1)
+        connection.api.page(WINDOW, 1, LAYOUT)
     assert connection.asked("/v2") == 1
 
 
@@ -166,7 +166,7 @@ def test_a_rotated_key_is_found(connection: Connection) -> None:
     connection.store(connection.api_key(secret_key="revoked"))
     connection.credentials.headers()
     connection.store(connection.api_key())
-    assert connection.api.page(WINDOW, 1).total_count == 0
+    assert connection.api.page(WINDOW, 1, LAYOUT).total_count == 0
     assert connection.asked("/v2") == 2
 
 
@@ -176,9 +176,9 @@ def test_the_staging_token_goes_with_every_request(aws: str) -> None:
     with Simulator(World(1, START, clock.now, invoices=0, activity=0), staging_token="letmein") as simulator:
         connection = Connection(aws, simulator, clock)
         connection.store(connection.api_key(staging_token="letmein"))
-        assert connection.api.page(WINDOW, 1).total_count == 0
+        assert connection.api.page(WINDOW, 1, LAYOUT).total_count == 0
         connection.store(connection.oauth() | {"staging_token": "letmein"})
-        assert connection.invocation().page(WINDOW, 1).total_count == 0
+        assert connection.invocation().page(WINDOW, 1, LAYOUT).total_count == 0
 
 
 def test_oauth_stores_the_new_refresh_token_before_it_uses_the_access_token(connection: Connection) -> None:
@@ -188,18 +188,18 @@ def test_oauth_stores_the_new_refresh_token_before_it_uses_the_access_token(conn
     stored = connection.stored()
     assert headers == {"Authorization": f"Bearer {stored['access_token']}"}
     assert stored["refresh_token"] != connection.oauth()["refresh_token"]
-    assert connection.api.page(WINDOW, 1).total_count == 0
+    assert connection.api.page(WINDOW, 1, LAYOUT).total_count == 0
 
 
 def test_oauth_refreshes_before_the_token_lapses(connection: Connection) -> None:
     """No request is spent on a 401."""
     connection.store(connection.oauth())
-    connection.api.page(WINDOW, 1)
+    connection.api.page(WINDOW, 1, LAYOUT)
     connection.clock.advance(minutes=54)
-    connection.api.page(WINDOW, 1)
+    connection.api.page(WINDOW, 1, LAYOUT)
     assert connection.asked("/oauth2/token") == 1
     connection.clock.advance(minutes=2)
-    connection.api.page(WINDOW, 1)
+    connection.api.page(WINDOW, 1, LAYOUT)
     assert connection.asked("/oauth2/token") == 2
     assert {request.status for request in connection.simulator.requests} == {200}
 
@@ -208,7 +208,7 @@ def test_a_dead_refresh_token_asks_for_consent(connection: Connection) -> None:
     """Fatal, with what to do, and without the token."""
     connection.store(connection.oauth() | {"refresh_token": "dead-token"})
     with pytest.raises(CredentialsRejected, match=r"invalid_grant: give consent again and store the new") as error:
-        connection.api.page(WINDOW, 1)
+        connection.api.page(WINDOW, 1, LAYOUT)
     assert "dead-token" not in str(error.value)
 
 
@@ -217,10 +217,10 @@ def test_a_rejected_key_is_not_tried_again_for_a_while(connection: Connection) -
     connection.store(connection.api_key(secret_key="revoked"))
     for _ in range(30):
         with pytest.raises(CredentialsRejected):
-            connection.invocation().page(WINDOW, 1)
+            connection.invocation().page(WINDOW, 1, LAYOUT)
     assert connection.asked("/v2") == 1
     connection.store(connection.api_key())
-    assert connection.invocation().page(WINDOW, 1).total_count == 0
+    assert connection.invocation().page(WINDOW, 1, LAYOUT).total_count == 0
 
 
 def test_a_rejected_key_is_tried_again_after_a_while(connection: Connection) -> None:
@@ -228,20 +228,20 @@ def test_a_rejected_key_is_tried_again_after_a_while(connection: Connection) -> 
     connection.store(connection.api_key())
     connection.simulator.faults.install("401", times=1)
     with pytest.raises(CredentialsRejected):
-        connection.invocation().page(WINDOW, 1)
+        connection.invocation().page(WINDOW, 1, LAYOUT)
     connection.clock.advance(seconds=REJECTED_FOR.total_seconds() + 1)
-    assert connection.invocation().page(WINDOW, 1).total_count == 0
+    assert connection.invocation().page(WINDOW, 1, LAYOUT).total_count == 0
 
 
 def test_a_rejected_token_is_renewed_once(connection: Connection) -> None:
     """After a second 401 a moment later no third token is requested."""
     connection.store(connection.oauth())
-    connection.api.page(WINDOW, 1)
+    connection.api.page(WINDOW, 1, LAYOUT)
     connection.clock.advance(seconds=REJECTED_FOR.total_seconds() + 1)
     connection.simulator.faults.install("401", "/v2", times=50)
     for _ in range(10):
         with pytest.raises(CredentialsRejected):
-            connection.invocation().page(WINDOW, 1)
+            connection.invocation().page(WINDOW, 1, LAYOUT)
     assert connection.asked("/oauth2/token") == 2
     assert connection.asked("/v2") - 1 <= 3, "the old token, and the new one once or twice"
 
@@ -269,15 +269,15 @@ def test_the_days_that_a_refresh_token_is_left_are_reported(connection: Connecti
     """Once an invocation; ninety days after the last refresh a person must consent again."""
     long_ago = START - timedelta(days=80)
     connection.store(connection.oauth() | {"refreshed_at": to_text(long_ago)})
-    connection.api.page(WINDOW, 1)
-    connection.api.page(WINDOW, 1)
+    connection.api.page(WINDOW, 1, LAYOUT)
+    connection.api.page(WINDOW, 1, LAYOUT)
     assert connection.days_left == [10.0]
 
 
 def test_no_token_is_in_the_table(connection: Connection) -> None:
     """The intent names the refresh token by a short hash."""
     connection.store(connection.oauth())
-    connection.api.page(WINDOW, 1)
+    connection.api.page(WINDOW, 1, LAYOUT)
     client, name = connection.table
     items = json.dumps(client.scan(TableName=name)["Items"])
     assert "refresh#default" in items

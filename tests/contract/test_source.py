@@ -22,7 +22,7 @@ from qonto_sync.qonto.attachment_files import HttpAttachmentFiles
 from qonto_sync.qonto.authenticated_client import AuthenticatedClient
 from qonto_sync.qonto.http_client import HttpClient
 from qonto_sync.qonto.http_pool import http_pool
-from tests.fakes import START, CountedDeadline, FakeQonto, ManualClock
+from tests.fakes import LAYOUT, START, CountedDeadline, FakeQonto, ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -173,7 +173,7 @@ def source(request: pytest.FixtureRequest) -> Iterator[Source]:
 def test_pages_are_oldest_first_and_hundred_long(source: Source) -> None:
     """With the totals of the whole window in each."""
     ids = source.create(205)
-    pages = [source.api.page(source.window(), number) for number in (1, 2, 3, 4)]
+    pages = [source.api.page(source.window(), number, LAYOUT) for number in (1, 2, 3, 4)]
     assert [invoice.id for page in pages for invoice in page.invoices] == ids
     assert [len(page.invoices) for page in pages] == [100, 100, 5, 0]
     assert [(page.total_count, page.total_pages) for page in pages[:3]] == [(205, 3)] * 3
@@ -183,7 +183,7 @@ def test_pages_are_oldest_first_and_hundred_long(source: Source) -> None:
 def test_an_empty_window(source: Source) -> None:
     """No invoice is no error."""
     source.create(1)
-    page = source.api.page(Window(START - timedelta(days=2), START - timedelta(days=1)), 1)
+    page = source.api.page(Window(START - timedelta(days=2), START - timedelta(days=1)), 1, LAYOUT)
     assert (page.invoices, page.total_count, page.total_pages) == ((), 0, 0)
 
 
@@ -193,15 +193,15 @@ def test_an_edit_leaves_a_closed_window(source: Source) -> None:
     window = source.window()
     source.clock.advance(minutes=10)
     source.edit(first)
-    assert [invoice.id for invoice in source.api.page(window, 1).invoices] == [second, third]
+    assert [invoice.id for invoice in source.api.page(window, 1, LAYOUT).invoices] == [second, third]
     source.clock.advance(minutes=10)
-    assert [invoice.id for invoice in source.api.page(source.window(), 1).invoices] == [first, second, third]
+    assert [invoice.id for invoice in source.api.page(source.window(), 1, LAYOUT).invoices] == [first, second, third]
 
 
 def test_the_document_is_the_sources_own_text(source: Source) -> None:
     """In the list and by id: the same bytes, the same digest."""
     (id_,) = source.create(1)
-    listed = source.api.page(source.window(), 1).invoices[0]
+    listed = source.api.page(source.window(), 1, LAYOUT).invoices[0]
     fetched = source.api.invoice(InvoiceId(id_))
     assert listed.document == fetched.document == source.truth(id_)[0]
     assert listed.digest == fetched.digest
@@ -259,7 +259,7 @@ def test_imported_invoices_are_listed() -> None:
     with http_source() as source:
         imported = source.qonto.create(imported=True)
         source.clock.advance(minutes=10)
-        assert [invoice.id for invoice in source.api.page(source.window(), 1).invoices] == [imported]
+        assert [invoice.id for invoice in source.api.page(source.window(), 1, LAYOUT).invoices] == [imported]
 
 
 @pytest.mark.parametrize("bounds", ["inclusive", "exclusive"])
@@ -268,7 +268,7 @@ def test_the_bounds_of_a_window_belong_to_it(bounds: Any) -> None:
     with http_source(behaviour=Behaviour(bounds=bounds)) as source:
         ids = source.create(3)
         window = Window(START, START + timedelta(seconds=2))
-        assert [invoice.id for invoice in source.api.page(window, 1).invoices] == ids
+        assert [invoice.id for invoice in source.api.page(window, 1, LAYOUT).invoices] == ids
 
 
 @pytest.mark.parametrize("behaviour", [Behaviour(past_end="empty"), Behaviour(past_end="refused")])
@@ -276,7 +276,7 @@ def test_a_page_past_the_end_is_empty(behaviour: Behaviour) -> None:
     """An empty list, or 422: both were seen."""
     with http_source(behaviour=behaviour) as source:
         source.create(1)
-        assert source.api.page(source.window(), 9).invoices == ()
+        assert source.api.page(source.window(), 9, LAYOUT).invoices == ()
 
 
 @pytest.mark.parametrize("meta", ["without_next_page", "next_page_zero", "previous_page"])
@@ -284,7 +284,7 @@ def test_odd_page_numbers_are_not_believed(meta: Any) -> None:
     """Only the totals count."""
     with http_source(behaviour=Behaviour(meta=meta)) as source:
         source.create(101)
-        page = source.api.page(source.window(), 1)
+        page = source.api.page(source.window(), 1, LAYOUT)
         assert (page.total_count, page.total_pages) == (101, 2)
 
 
@@ -293,9 +293,9 @@ def test_a_wrong_clock_is_measured() -> None:
     with http_source() as source:
         source.create(1)
         source.api._clock = ManualClock(source.clock.now() + timedelta(seconds=90))
-        assert source.api.page(source.window(), 1).clock_skew == timedelta(seconds=89)
+        assert source.api.page(source.window(), 1, LAYOUT).clock_skew == timedelta(seconds=89)
         source.api._clock = ManualClock(source.clock.now() - timedelta(seconds=90))
-        assert source.api.page(source.window(), 1).clock_skew == timedelta(seconds=90)
+        assert source.api.page(source.window(), 1, LAYOUT).clock_skew == timedelta(seconds=90)
 
 
 def test_an_expired_url_is_replaced_once() -> None:
@@ -316,7 +316,7 @@ def test_rejected_credentials_are_reported_with_the_trace_id() -> None:
     with http_source() as source:
         source.key.authorization = "acme-4217:wrong-key"
         with pytest.raises(CredentialsRejected, match=r"401 .*trace id .*Check the connection's secret") as error:
-            source.api.page(Window(START, START + timedelta(hours=1)), 1)
+            source.api.page(Window(START, START + timedelta(hours=1)), 1, LAYOUT)
         assert "wrong-key" not in str(error.value)
 
 
@@ -327,7 +327,7 @@ def test_a_fault_that_passes_is_not_seen(kind: str, path: str) -> None:
     with http_source() as source:
         (id_,) = source.create(1)
         source.simulator.faults.install(kind, path, times=1)
-        invoice = source.api.page(source.window(), 1).invoices[0]
+        invoice = source.api.page(source.window(), 1, LAYOUT).invoices[0]
         assert invoice.id == id_
         assert invoice.attachment_id
         source.api.attachment(invoice.attachment_id)
@@ -343,7 +343,7 @@ def test_a_fault_that_stays_is_retriable(kind: str) -> None:
         (id_,) = source.create(1)
         source.simulator.faults.install(kind, "/v2/client_invoices", times=99)
         with pytest.raises(Retriable) as error:
-            source.api.page(source.window(), 1)
+            source.api.page(source.window(), 1, LAYOUT)
         with pytest.raises(Retriable):
             source.api.invoice(InvoiceId(id_))
         assert sum(source.clock.slept) < 120

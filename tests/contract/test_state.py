@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from botocore.exceptions import ClientError
 
 from qonto_sync.aws.dynamodb_checkpoints import DynamoDbCheckpoints
+from qonto_sync.aws.dynamodb_gaps import DynamoDbGaps, DynamoDbPendingIndex
 from qonto_sync.aws.dynamodb_ledger import DynamoDbLedger
 from qonto_sync.aws.refresh_leases import DynamoDbRefreshLeases
 from qonto_sync.aws.state_table import StateTable
 from qonto_sync.domain.checkpoint import Checkpoint
 from qonto_sync.domain.errors import Misconfigured, Retriable, RowChanged, Superseded
+from qonto_sync.domain.gap import Gap, GapReason
 from qonto_sync.domain.ids import AttachmentId, ConnectionName, ETag, InvoiceId, RunId, Sha256
 from qonto_sync.domain.invoice import Revision
 from qonto_sync.domain.ledger import LedgerRow, Pending, PendingReason, StoredFile, StoredObject
 from qonto_sync.domain.secret import RefreshLease
+from qonto_sync.domain.window import Window
 from tests.contract.table import create_state_table
 from tests.fakes import CONNECTION, START, InMemoryCheckpoints, InMemoryLedger, ManualClock
 
 if TYPE_CHECKING:
-    from qonto_sync.ports import Checkpoints, Ledger
+    from qonto_sync.ports import Checkpoints, Gaps, Ledger, PendingIndex
 
 ACME = ConnectionName("acme")
 A, B = InvoiceId("a"), InvoiceId("b")
@@ -41,6 +44,25 @@ FULL = LedgerRow(
 )
 
 
+GAP = Gap(
+    CONNECTION,
+    Window(START, START + timedelta(seconds=1), START - timedelta(days=9), START - timedelta(days=8)),
+    GapReason.UNREADABLE,
+    "status 500",
+    since=START,
+    due_at=START + timedelta(hours=1),
+    attempts=2,
+)
+
+
+class State(NamedTuple):
+    """The ports to one table."""
+
+    ledger: Ledger
+    gaps: Gaps
+    pending_index: PendingIndex
+
+
 class Table:
     """The adapters on a real table."""
 
@@ -49,6 +71,10 @@ class Table:
 
     def ledger(self) -> DynamoDbLedger:
         return DynamoDbLedger(StateTable(self.client, self.name), ManualClock(), lambda: 0.5)
+
+    def state(self) -> State:
+        table = StateTable(self.client, self.name)
+        return State(self.ledger(), DynamoDbGaps(table), DynamoDbPendingIndex(table))
 
     def checkpoints(self) -> DynamoDbCheckpoints:
         return DynamoDbCheckpoints(StateTable(self.client, self.name), ManualClock())
@@ -64,6 +90,16 @@ def table(aws: str) -> Table:
 def ledger(request: pytest.FixtureRequest) -> Ledger:
     """Each implementation in turn."""
     return InMemoryLedger() if request.param == "fake" else request.getfixturevalue("table").ledger()
+
+
+@pytest.fixture(params=["fake", "dynamodb"])
+def state(request: pytest.FixtureRequest) -> State:
+    """Each implementation in turn."""
+    if request.param == "fake":
+        fake = InMemoryLedger()
+        return State(fake, fake, fake)
+    state: State = request.getfixturevalue("table").state()
+    return state
 
 
 @pytest.fixture(params=["fake", "dynamodb"])
@@ -86,7 +122,6 @@ def test_a_write_replaces_the_version_it_was_made_from(ledger: Ledger) -> None:
     second = ledger.write(replace(first, pending=None))
     assert second.version == 2
     assert ledger.rows(CONNECTION, [A])[A].pending is None
-    assert list(ledger.pending(CONNECTION)) == []
 
 
 def test_a_writer_who_read_an_older_version_fails(ledger: Ledger) -> None:
@@ -101,19 +136,33 @@ def test_a_writer_who_read_an_older_version_fails(ledger: Ledger) -> None:
 
 def test_new_rows_are_inserted_together(ledger: Ledger) -> None:
     """Each is at its first version then, and can be replaced like any other."""
-    rows = ledger.insert([LedgerRow(CONNECTION, InvoiceId(f"i{number}"), status="paid") for number in range(100)])
-    assert {row.version for row in rows} == {1}
+    inserted = ledger.insert([LedgerRow(CONNECTION, InvoiceId(f"i{number}"), status="paid") for number in range(100)])
+    rows = [row for row in inserted if row]
+    assert [row.version for row in rows] == [1] * 100
     found = ledger.rows(CONNECTION, [row.invoice_id for row in rows])
     assert found == {row.invoice_id: row for row in rows}
     assert ledger.write(replace(rows[7], status="canceled")).version == 2
 
 
-def test_one_row_that_is_there_keeps_the_others_out(ledger: Ledger) -> None:
-    """Nothing is overwritten, and nothing is written by half."""
+def test_a_row_that_is_there_is_not_overwritten(ledger: Ledger) -> None:
+    """The others are inserted."""
     there = ledger.write(FULL)
-    with pytest.raises(RowChanged):
-        ledger.insert([LedgerRow(CONNECTION, InvoiceId("new")), replace(FULL, status="lost")])
-    assert ledger.rows(CONNECTION, [A, InvoiceId("new")]) == {A: there}
+    new = LedgerRow(CONNECTION, InvoiceId("new"))
+    assert ledger.insert([new, replace(FULL, status="lost")]) == [replace(new, version=1), None]
+    assert ledger.rows(CONNECTION, [A, new.invoice_id]) == {A: there, new.invoice_id: replace(new, version=1)}
+
+
+def test_a_message_is_noted_in_the_row_that_it_is_for(ledger: Ledger) -> None:
+    """Its version stays, so that no writer is disturbed. A row that changed since is left as it is."""
+    until = START + timedelta(hours=6)
+    first = ledger.write(FULL)
+    ledger.mark_message_sent(first, until)
+    (noted,) = ledger.rows(CONNECTION, [A]).values()
+    assert first.pending
+    assert noted == replace(first, pending=replace(first.pending, message_until=until))
+    second = ledger.write(replace(first, status="canceled"))
+    ledger.mark_message_sent(first, until)
+    assert ledger.rows(CONNECTION, [A])[A] == second
 
 
 def test_a_row_that_does_not_exist_cannot_be_replaced(ledger: Ledger) -> None:
@@ -135,19 +184,37 @@ def test_connections_do_not_share_rows(ledger: Ledger) -> None:
     """The same invoice id in two organizations is two rows."""
     ledger.write(FULL)
     assert ledger.rows(ACME, [A]) == {}
-    assert list(ledger.pending(ACME)) == []
 
 
-def test_pending_rows_come_as_they_are_due(ledger: Ledger) -> None:
-    """Those of this connection, with all that is known of them."""
+def test_what_is_pending_comes_as_it_is_due(state: State) -> None:
+    """Rows and gaps of this connection, with all that is known of them."""
     reasons = (PendingReason.FAILED, PendingReason.SETTLING, PendingReason.REJECTED)
     pending = [
-        (InvoiceId(f"i{number}"), Pending(reason, START, START + timedelta(minutes=number), number, "why"))
+        Pending(reason, START, START + timedelta(minutes=number), number, "why", START if number == 2 else None)
         for number, reason in enumerate(reasons, start=1)
     ]
-    for invoice_id, why in (pending[1], pending[0], pending[2]):
-        ledger.write(LedgerRow(CONNECTION, invoice_id, pending=why))
-    assert list(ledger.pending(CONNECTION)) == pending
+    rows = [state.ledger.write(LedgerRow(CONNECTION, InvoiceId(why.reason), pending=why)) for why in reversed(pending)]
+    assert state.gaps.record(GAP)
+    assert list(state.pending_index.pending(CONNECTION)) == [*reversed(rows), GAP]
+    assert list(state.pending_index.pending(ACME)) == []
+    state.ledger.write(replace(rows[0], pending=None))
+    assert list(state.pending_index.pending(CONNECTION)) == [*reversed(rows[1:]), GAP]
+
+
+@pytest.mark.parametrize("window", [GAP.window, GAP.window.time, *(GAP.window.halves() or ())])
+def test_a_gap_is_recorded_once(state: State, window: Window) -> None:
+    """Another run that meets it changes nothing; only whoever reads it again does."""
+    gap = replace(GAP, window=window)
+    assert state.gaps.record(gap)
+    assert not state.gaps.record(replace(gap, attempts=1, reason=GapReason.UNFINISHED))
+    assert list(state.pending_index.pending(CONNECTION)) == [gap]
+    later = replace(gap, attempts=5, due_at=START + timedelta(hours=9), detail="again")
+    state.gaps.postpone(later)
+    assert list(state.pending_index.pending(CONNECTION)) == [later]
+    state.gaps.remove(gap)
+    state.gaps.remove(gap)
+    state.gaps.postpone(later)
+    assert list(state.pending_index.pending(CONNECTION)) == []
 
 
 def test_the_first_commit_is_version_one(checkpoints: Checkpoints) -> None:
@@ -156,6 +223,9 @@ def test_the_first_commit_is_version_one(checkpoints: Checkpoints) -> None:
     first = Checkpoint(START, 1, RunId("r"))
     checkpoints.commit(CONNECTION, first)
     assert checkpoints.read(CONNECTION) == first
+    second = Checkpoint(START, 2, RunId("r"), resume_from=START - timedelta(minutes=11))
+    checkpoints.commit(CONNECTION, second)
+    assert checkpoints.read(CONNECTION) == second
     assert checkpoints.read(ACME) is None
 
 
@@ -230,8 +300,65 @@ def test_pending_rows_come_over_many_pages(table: Table) -> None:
         table.ledger().write(LedgerRow(CONNECTION, InvoiceId(f"i{number}"), pending=pending))
     query = table.client.query
     table.client.query = lambda **request: query(**request, Limit=2)
-    found = table.ledger().pending(CONNECTION)
-    assert [invoice_id for invoice_id, _ in found] == ["i0", "i1", "i2", "i3", "i4"]
+    found = table.state().pending_index.pending(CONNECTION)
+    assert [entry.invoice_id for entry in found if isinstance(entry, LedgerRow)] == ["i0", "i1", "i2", "i3", "i4"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"reason": {"S": "of a later version"}},
+        {"reason": None},
+        {"pending_since": None},
+        {"attempts": {"S": "many"}},
+        {"due_at": {"S": "soon"}},
+        {"document": {"M": {"key": {"S": "k"}}}},
+        {"file": {"S": "f"}},
+        {"revision": {"S": "yesterday"}},
+        {"version": None},
+        {"version": {"S": "1"}},
+        {"invoice_id": None, "connection": {"N": "7"}, "requested_at": None},
+    ],
+    ids=str,
+)
+def test_a_row_that_cannot_be_read_knows_nothing_but_can_be_replaced(table: Table, change: dict[str, Any]) -> None:
+    """A person or another version of this code wrote it: it is pending, hides no other row, and is made anew."""
+    table.ledger().write(FULL)
+    table.ledger().write(replace(FULL, invoice_id=B))
+    item = table.client.get_item(TableName=table.name, Key={"pk": {"S": "invoice#default#a"}})["Item"]
+    item = {name: value for name, value in {**item, **change}.items() if value is not None}
+    table.client.put_item(TableName=table.name, Item=item)
+    rows = table.ledger().rows(CONNECTION, [A, B])
+    assert rows[B] == replace(FULL, invoice_id=B, version=1)
+    broken = rows[A]
+    assert broken.pending
+    assert broken.pending.reason is PendingReason.FAILED
+    assert (broken.document, broken.digest) == (None, None)
+    assert broken.is_written
+    indexed = [
+        entry.invoice_id for entry in table.state().pending_index.pending(CONNECTION) if isinstance(entry, LedgerRow)
+    ]
+    assert sorted(indexed) == [A, B]
+    repaired = table.ledger().write(replace(FULL, version=broken.version))
+    assert table.ledger().rows(CONNECTION, [A])[A] == repaired
+    with pytest.raises(RowChanged):
+        table.ledger().write(replace(FULL, version=broken.version))
+
+
+def test_a_gap_that_cannot_be_read_is_read_from_its_key(table: Table) -> None:
+    """What a person or another version wrote hides nothing; without a window in the key it is reported."""
+    state = table.state()
+    state.gaps.record(GAP)
+    pk = f"gap#default#{GAP.id}"
+    item = table.client.get_item(TableName=table.name, Key={"pk": {"S": pk}})["Item"]
+    kept = {name: item[name] for name in ("pk", "pending_for", "due_at")}
+    table.client.put_item(TableName=table.name, Item={**kept, "reason": {"S": "new"}, "attempts": {"S": "x"}})
+    table.client.put_item(TableName=table.name, Item={**kept, "pk": {"S": "gap#default#nowhere"}})
+    (gap,) = state.pending_index.pending(CONNECTION)
+    assert isinstance(gap, Gap)
+    assert (gap.window, gap.attempts, gap.due_at) == (GAP.window, 1, GAP.due_at)
+    state.gaps.remove(gap)
+    assert table.client.get_item(TableName=table.name, Key={"pk": {"S": pk}}).get("Item") is None
 
 
 def test_a_missing_table_is_a_misconfiguration(table: Table) -> None:
@@ -243,13 +370,14 @@ def test_a_missing_table_is_a_misconfiguration(table: Table) -> None:
 
 def test_the_checkpoint_item_is_as_documented(table: Table) -> None:
     """Others read it: a person, an alarm, a test."""
-    table.checkpoints().commit(CONNECTION, Checkpoint(START, 1, RunId("r")))
+    table.checkpoints().commit(CONNECTION, Checkpoint(START, 1, RunId("r"), resume_from=START))
     item = table.client.get_item(TableName=table.name, Key={"pk": {"S": "checkpoint#default"}})["Item"]
     assert item == {
         "pk": {"S": "checkpoint#default"},
         "synced_until": {"S": "2026-03-01T12:00:00Z"},
         "version": {"N": "1"},
         "run_id": {"S": "r"},
+        "resume_from": {"S": "2026-03-01T12:00:00Z"},
         "updated_at": {"S": "2026-03-01T12:00:00Z"},
     }
 

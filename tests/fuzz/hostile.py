@@ -101,6 +101,7 @@ class HostileWorld(World):
 
     @override
     def __post_init__(self) -> None:
+        super().__post_init__()
         pool: Any = self.server
         client = HttpClient(
             pool, clock=self.clock, deadline=self.deadline, random=lambda: 0.5, requests=RequestCounter()

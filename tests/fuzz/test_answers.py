@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from qonto_sync.domain.errors import SyncError
 from qonto_sync.domain.ids import AttachmentId, InvoiceId
+from tests.fakes import LAYOUT
 from tests.fuzz.documents import ATTACHMENT, ERROR, INVOICE, META, budget, corrupted, mutated
 from tests.unit.qonto.scripted_http import answer
 from tests.unit.qonto.test_api import WINDOW, api
@@ -41,8 +42,8 @@ others = st.one_of(
     st.sampled_from([b"", b"<html>Log in</html>", b"<Error><Code>AccessDenied</Code></Error>"]),
 )
 CALLS: dict[str, Callable[[Any], object]] = {
-    "page 1": lambda qonto: qonto.page(WINDOW, 1),
-    "page 2": lambda qonto: qonto.page(WINDOW, 2),
+    "page 1": lambda qonto: qonto.page(WINDOW, 1, LAYOUT),
+    "page 2": lambda qonto: qonto.page(WINDOW, 2, LAYOUT),
     "invoice": lambda qonto: qonto.invoice(InvoiceId(INVOICE["id"])),
     "attachment": lambda qonto: qonto.attachment(AttachmentId(INVOICE["attachment_id"])),
 }
@@ -76,7 +77,7 @@ def test_an_answer_is_a_value_or_one_of_our_errors(
 def test_every_row_of_a_page_is_there_to_the_byte(found: list[bytes]) -> None:
     """In order, whatever the rows are, and each has an id to be stored under."""
     body = b'{"client_invoices": [' + b" ,\n".join(found) + b'], "meta": {"total_count": 1}}'
-    invoices = api(answer(200, None, body)).page(WINDOW, 1).invoices
+    invoices = api(answer(200, None, body)).page(WINDOW, 1, LAYOUT).invoices
     assert [invoice.document for invoice in invoices] == found
     assert all(0 < len(invoice.id) <= 200 and invoice.id.encode() for invoice in invoices)
 
@@ -91,10 +92,10 @@ def test_a_page_that_can_be_parsed_has_all_its_rows(body: bytes) -> None:
         rows_there, count = page["client_invoices"], page["meta"]["total_count"]
     except (ValueError, LookupError, TypeError, RecursionError):
         with suppress(SyncError):
-            api(answer(200, None, body)).page(WINDOW, 1)
+            api(answer(200, None, body)).page(WINDOW, 1, LAYOUT)
         return
     if not isinstance(rows_there, list) or type(count) is not int or count < 0:
         with pytest.raises(SyncError):
-            api(answer(200, None, body)).page(WINDOW, 1)
+            api(answer(200, None, body)).page(WINDOW, 1, LAYOUT)
         return
-    assert len(api(answer(200, None, body)).page(WINDOW, 1).invoices) == len(rows_there)
+    assert len(api(answer(200, None, body)).page(WINDOW, 1, LAYOUT).invoices) == len(rows_there)

@@ -90,6 +90,7 @@ SERVICE_FAULTS: Mapping[str, tuple[Fault, ...]] = {
     # DynamoDB recognizes a repeated transaction by its token. Here it fails, which is harder for the caller.
     "dynamodb.transact_write_items": (_THROTTLED_TABLE, _BROKEN_TABLE, _UNREACHABLE, _LOST_RESPONSE, _SENT_TWICE),
     "dynamodb.update_item": (_THROTTLED_TABLE, _BROKEN_TABLE, _UNREACHABLE, _LOST_RESPONSE, _SENT_TWICE),
+    "dynamodb.delete_item": (_THROTTLED_TABLE, _BROKEN_TABLE, _UNREACHABLE, _LOST_RESPONSE, _SENT_TWICE),
     "dynamodb.query": (_THROTTLED_TABLE, _UNREACHABLE),
     "sqs.send_message_batch": (
         _error("InternalError", 500),

@@ -1,8 +1,7 @@
 """What must hold after every effect, and when the world has come to rest.
 
 1. Each invoice that was updated up to the committed `synced_until` is archived as it is at Qonto now, or pending in the
-   ledger. A version counts as soon as a run that could see it has committed: at once if it became visible within the
-   lag, else with the next run that started after that.
+   ledger, or in a gap. A version that became visible later than the lag counts when `resume_from` has passed it.
 2. The checkpoint never moves back, its version grows by one, and a run returns `superseded` only if another committed.
 3. The content under a key is always a real version of that very invoice or file, and is never replaced by an older one.
    Versions that share an `updated_at`, or have none, are exempt: they may replace each other while the ledger says that
@@ -19,6 +18,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from qonto_sync.aws.dynamodb_gaps import gap_from_item
 from qonto_sync.aws.ledger_items import row_from_item
 from qonto_sync.domain.ids import InvoiceId
 from qonto_sync.domain.keys import checkpoint_key, ledger_key
@@ -42,10 +42,12 @@ if TYPE_CHECKING:
 
 class _Commit(NamedTuple):
     synced_until: datetime
+    resume_from: datetime
     by: str
-    run_started: datetime
     at: datetime
-    advances: bool
+
+    def is_passed_by(self, later: _Commit) -> bool:
+        return later.synced_until >= self.synced_until and later.resume_from >= self.resume_from
 
 
 @dataclass(slots=True)
@@ -115,7 +117,10 @@ class Invariants:
             self.violated(f"{invoice_id} {name} went back {change} in S3")
 
     def item_written(self, before: Item | None, after: Item) -> None:
-        """Checks invariant 2 for a checkpoint, and logs a ledger row."""
+        """Checks invariant 2 for a checkpoint, and logs a ledger row or a gap."""
+        if after["pk"]["S"].startswith("gap#"):
+            self._log(f"writes {after['pk']['S']}, {after['reason']['S']}, attempt {after['attempts']['N']}")
+            return
         if after["pk"]["S"] != checkpoint_key(self.connection):
             row = row_from_item(after)
             pending = f", pending: {row.pending.reason} until {row.pending.due_at:%d %H:%M:%S}" if row.pending else ""
@@ -125,7 +130,7 @@ class Invariants:
             return
         commit = self._commit(after)
         self._log(f"commits checkpoint #{after['version']['N']} up to {commit.synced_until:%d %H:%M:%S}")
-        if before and commit.synced_until < self._commits[-1].synced_until:
+        if before and not self._commits[-1].is_passed_by(commit):
             self.violated("the checkpoint moved back")
         if int(after["version"]["N"]) != len(self._commits) + 1:
             self.violated("the checkpoint's version did not grow by one")
@@ -145,7 +150,7 @@ class Invariants:
         if not self._commits or self.trace.violations:
             return
         for invoice_id, version in self.organization.live.items():
-            if self._is_due(invoice_id, version):
+            if self._is_due(invoice_id, version) and not any(_contains(gap, version) for gap in self._gaps()):
                 missing = self._missing(invoice_id, version)
                 if missing:
                     until = self._commits[-1].synced_until
@@ -165,6 +170,7 @@ class Invariants:
                 row = self._row(pk.split("#")[-1])
                 if row and row.pending:
                     problems.append(f"{row.invoice_id} was deleted, but is pending")
+        problems += [f"there is a gap: {window}" for window in self._gaps()]
         return problems
 
     def _problems(self, row: LedgerRow, version: Version) -> list[str]:
@@ -200,11 +206,8 @@ class Invariants:
         """Whether a committed run must have seen this version, or one that it replaced with the same `updated_at`."""
         if (invoice_id, version.number) not in self._due:
             in_time = version.visible_at <= version.updated_at + self.lag
-            if not any(
-                commit.synced_until >= version.updated_at
-                and (in_time or (commit.run_started >= version.visible_at and commit.advances))
-                for commit in self._commits
-            ):
+            last = self._commits[-1]
+            if version.updated_at > (last.synced_until if in_time else last.resume_from):
                 return False
             self._due.add((invoice_id, version.number))
         return True
@@ -244,12 +247,14 @@ class Invariants:
         return row_from_item(item) if item else None
 
     def _commit(self, item: Item) -> _Commit:
-        synced_until = from_text(item["synced_until"]["S"])
-        if synced_until is None:
-            raise ValueError("synced_until is not a time")
-        advances = not self._commits or synced_until > self._commits[-1].synced_until
-        started = self.scheduler.current.started
-        return _Commit(synced_until, item["run_id"]["S"], started, self.scheduler.now(), advances)
+        synced_until, resume_from = from_text(item["synced_until"]["S"]), from_text(item["resume_from"]["S"])
+        if synced_until is None or resume_from is None:
+            raise ValueError("synced_until or resume_from is not a time")
+        return _Commit(synced_until, resume_from, item["run_id"]["S"], self.scheduler.now())
+
+    def _gaps(self) -> list[Window]:
+        gaps = [gap_from_item(item) for pk, item in self.dynamodb.items.items() if pk.startswith("gap#")]
+        return [gap.window for gap in gaps if gap]
 
     def _archived(self, row: LedgerRow) -> str:
         documents = [version.document for version in self.organization.invoices[row.invoice_id]]
@@ -259,6 +264,13 @@ class Invariants:
 
     def _log(self, line: str) -> None:
         self.trace.add(self.scheduler.now(), f"{self.scheduler.current.name} {line}")
+
+
+def _contains(window: Window, version: Version) -> bool:
+    if not window.start <= version.updated_at <= window.end:
+        return False
+    after = window.created_from is None or window.created_from <= version.created_at
+    return after and (window.created_to is None or version.created_at <= window.created_to)
 
 
 def _last(versions: list[bytes], content: bytes) -> int:

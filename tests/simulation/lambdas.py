@@ -8,16 +8,18 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from qonto_sync.aws.dynamodb_checkpoints import DynamoDbCheckpoints
+from qonto_sync.aws.dynamodb_gaps import DynamoDbGaps, DynamoDbPendingIndex
 from qonto_sync.aws.dynamodb_ledger import DynamoDbLedger
 from qonto_sync.aws.s3_archive import S3Archive
 from qonto_sync.aws.sqs_retry_queue import SqsRetryQueue
 from qonto_sync.aws.state_table import StateTable
-from qonto_sync.clock import InvocationDeadline
+from qonto_sync.clock import InvocationDeadline, LaterDeadline
 from qonto_sync.domain.errors import Fatal, Retriable, SyncError
 from qonto_sync.domain.events import QueueRecord
 from qonto_sync.domain.ids import RunId
 from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
 from qonto_sync.usecases.retry_batch import InvoiceRetry, RetryBatch
+from qonto_sync.usecases.retry_messages import RetryMessages
 from qonto_sync.usecases.run_context import RunContext
 from qonto_sync.usecases.sync_run import SyncRun
 from tests.fakes import CONNECTION, InlineExecutor
@@ -109,19 +111,23 @@ class Lambdas:
 
     def _sync_body(self, process: Process) -> None:
         source = self._source()
+        deadline = self._deadline(process, _SYNC_SECONDS)
         run = SyncRun(
             RunId(process.name),
             RunContext(
                 CONNECTION,
+                source=source,
                 archiver=self._archiver(source),
                 ledger=self._ledger(),
-                queue=self._queue(),
+                gaps=DynamoDbGaps(self._table()),
+                pending=DynamoDbPendingIndex(self._table()),
+                messages=self._messages(),
                 executor=InlineExecutor(),
                 clock=self.network.scheduler,
-                deadline=self._deadline(process, _SYNC_SECONDS),
+                deadline=deadline,
+                last_deadline=LaterDeadline(deadline.reserve / 2, deadline),
             ),
             self.policy,
-            source=source,
             checkpoints=DynamoDbCheckpoints(self._table(), self.network.scheduler),
         )
         try:
@@ -153,7 +159,7 @@ class Lambdas:
             return InvoiceRetry(
                 archiver=self._archiver(source),
                 ledger=self._ledger(),
-                queue=self._queue(),
+                messages=self._messages(),
                 clock=self.network.scheduler,
             )
 
@@ -191,6 +197,11 @@ class Lambdas:
 
     def _ledger(self) -> DynamoDbLedger:
         return DynamoDbLedger(self._table(), self.network.scheduler, _middle)
+
+    def _messages(self) -> RetryMessages:
+        return RetryMessages(
+            ledger=self._ledger(), queue=self._queue(), clock=self.network.scheduler, executor=InlineExecutor()
+        )
 
     def _queue(self) -> SqsRetryQueue:
         return SqsRetryQueue(self._client("sqs"), "https://sqs.example/retry")

@@ -13,14 +13,15 @@ from qonto_sync.domain import retry_schedule, window
 from qonto_sync.domain.ids import RunId
 from qonto_sync.domain.invoice import Invoice
 from qonto_sync.domain.ledger import LedgerRow
+from qonto_sync.domain.reading import Reading
 from qonto_sync.domain.signatures import Signature
-from qonto_sync.domain.window import Reading
 from qonto_sync.usecases import slice_archiver, sync_run
 from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
+from qonto_sync.usecases.window_reader import WindowReader
 from qonto_sync.usecases.write_intent import WriteIntent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from qonto_sync.domain.checkpoint import Checkpoint
@@ -54,10 +55,11 @@ def mutated(name: str | None) -> Iterator[None]:
         yield
 
 
-def _front_to_back(reading: Reading, fetch: Callable[[int], InvoicePage]) -> Iterator[InvoicePage]:
+def _front_to_back(reading: Reading, fetch: Callable[[int], Iterable[InvoicePage]]) -> Iterator[InvoicePage]:
     yield reading._collect(reading._first)
     for number in range(2, reading._first.total_pages + 1):
-        yield reading._collect(fetch(number))
+        for page in fetch(number):
+            yield reading._collect(page)
 
 
 def _unrecorded(archiver: InvoiceArchiver, invoice_id: InvoiceId, status: str | None, _error: ItemError) -> LedgerRow:
@@ -82,12 +84,12 @@ def _without_lag(*known: Any, overlap: timedelta, lag: timedelta) -> Window:
     return _window_to_cover(*known, overlap=overlap, lag=lag * 0)
 
 
-_cover = sync_run.SyncRun._cover
+_parts = WindowReader._parts
 
 
-def _without_fresh_end(run: sync_run.SyncRun, window: Window) -> None:
-    run._fresh_from = window.start
-    _cover(run, window)
+def _without_fresh_end(reader: WindowReader, window: Window, first: InvoicePage) -> tuple[Window, Window] | None:
+    reader._fresh_from = window.start
+    return _parts(reader, window, first)
 
 
 _after_archiving = retry_schedule.after_archiving
@@ -126,7 +128,7 @@ FRESH_END = "the fresh end of a window is not read separately"
 
 MUTATIONS: Mapping[str, Mutation] = {
     "pages are read front to back": Mutation(Reading, "pages", _front_to_back),
-    FRESH_END: Mutation(sync_run.SyncRun, "_cover", _without_fresh_end),
+    FRESH_END: Mutation(WindowReader, "_parts", _without_fresh_end),
     "every reading counts as complete": Mutation(Reading, "is_complete", replacement=True),
     "S3 is written unconditionally": Mutation(s3_archive, "_condition", lambda _over: {}),
     "a writer records no intent before it replaces an object": Mutation(
@@ -145,7 +147,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     "failures are not recorded before the commit": Mutation(InvoiceArchiver, "_record", _unrecorded),
     "a run does not recognize its own commit": Mutation(dynamodb_checkpoints, "_checkpoint", _by_another_run),
     "overdue invoices are not sent to the queue again": Mutation(
-        sync_run.SyncRun, "_requeue_overdue", lambda _run: None
+        retry_schedule, "is_overdue", lambda _pending, _now: False
     ),
     "a PDF that may be regenerated counts as final": Mutation(retry_schedule, "SETTLING_TIME", timedelta(0)),
     "a PDF counts as read at the end of its download": Mutation(

@@ -26,6 +26,7 @@ _WRITES = frozenset(
         "dynamodb.put_item",
         "dynamodb.transact_write_items",
         "dynamodb.update_item",
+        "dynamodb.delete_item",
         "sqs.send_message_batch",
         "sqs.change_message_visibility",
     }

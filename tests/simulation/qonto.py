@@ -5,25 +5,28 @@ from __future__ import annotations
 import hashlib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from qonto_sync.domain.errors import NotFound, Retriable
 from qonto_sync.domain.invoice import Attachment, FileKind, Invoice, InvoicePage
+from qonto_sync.domain.reading import LARGEST_PAGE
 from qonto_sync.domain.times import whole_seconds
 from tests.simulation.decisions import Kind
 from tests.simulation.faults import QONTO_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
 
     from qonto_sync.domain.ids import AttachmentId, InvoiceId
+    from qonto_sync.domain.reading import PageLayout
     from qonto_sync.domain.window import Window
     from tests.simulation.network import Network
     from tests.simulation.organization import Organization, Version
 
 PER_PAGE = 3
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +57,20 @@ class QontoPort:
         self._network = network
         self._on_page = on_page
 
-    def page(self, window: Window, number: int) -> InvoicePage:
+    def page(self, window: Window, number: int, layout: PageLayout) -> InvoicePage:
         """See `ports.InvoiceSource`."""
         requested_at = self._now()
-        found: list[Version] = self._call("qonto.page", lambda: self._list(window))
-        rows = found[(number - 1) * PER_PAGE : number * PER_PAGE]
+        found: list[Version] = self._call("qonto.page", lambda: self._list(window, layout))
+        per_page = _per_page(layout)
+        rows = found[(number - 1) * per_page : number * per_page]
         if not self._variations.order_may_change:
             self._on_page(window, number, _ids(found), _ids(rows))
-        has_totals = rows or self._variations.counts_past_the_end
+        has_totals = number == 1 or rows or self._variations.counts_past_the_end
         return InvoicePage(
             number,
             tuple(_invoice(version, requested_at, listed_until=window.filter_bounds[1]) for version in rows),
-            total_count=len(found) if has_totals else 0,
-            total_pages=-(-len(found) // PER_PAGE) if has_totals else 0,
+            total_count=len(found) if has_totals else None,
+            total_pages=-(-len(found) // per_page) if has_totals else 0,
             clock_skew=timedelta(0),
         )
 
@@ -92,11 +96,18 @@ class QontoPort:
         download = _Download(content, self._network)
         yield None if download.etag == if_none_match else download
 
-    def _list(self, window: Window) -> list[Version]:
+    def _list(self, window: Window, layout: PageLayout) -> list[Version]:
         start, end = window.filter_bounds
+        created_from, created_to = window.created_filter_bounds
         found = sorted(
-            (version for version in self._organization.live.values() if self._matches(version.updated_at, start, end)),
+            (
+                version
+                for version in self._organization.live.values()
+                if self._matches(version.updated_at, start, end)
+                and self._matches(version.created_at, created_from or _LONG_AGO, created_to or _NEVER)
+            ),
             key=lambda version: (version.created_at, version.fields["id"]),
+            reverse=layout.newest_first,
         )
         if self._variations.order_may_change and len(found) > 1:
             process = self._network.scheduler.current
@@ -114,6 +125,11 @@ class QontoPort:
 
     def _call(self, name: str, read: Callable[[], Any]) -> Any:
         return self._network.call(name, read, {}, QONTO_FAULTS[name])
+
+
+def _per_page(layout: PageLayout) -> int:
+    """As Qonto's pages, but smaller: the largest has three rows, the other ones two or one."""
+    return min(layout.per_page, PER_PAGE if layout.per_page == LARGEST_PAGE else PER_PAGE - 1)
 
 
 def _ids(versions: list[Version]) -> list[str]:

@@ -230,7 +230,7 @@ class _Queue:
             return False
         return True
 
-    def send(self, _: Any) -> int:
+    def send(self, _: Any) -> list[Any]:
         raise AssertionError("no invoice is retried here")
 
     def delay(self, _receipt: str, _seconds: int) -> None:

@@ -41,7 +41,7 @@ _PART_BYTES = 64
 _INVOICES = (7, 2, 10, 14)
 """Of few invoices, each is processed by several processes more often; many make more pages."""
 _PAGES_PER_SLICE = (1, 2, 20)
-_RETENTION_MINUTES = (20_160, 90)
+_RETENTION_MINUTES = (360, 90)
 _INDEX_LAG_SECONDS = (0, 2, 120)
 
 

@@ -11,6 +11,7 @@ import pytest
 from qonto_sync.domain.ids import InvoiceId, RunId
 from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
 from qonto_sync.usecases.retry_batch import InvoiceRetry
+from qonto_sync.usecases.retry_messages import RetryMessages
 from qonto_sync.usecases.run_context import RunContext
 from qonto_sync.usecases.sync_run import SyncPolicy, SyncRun
 from tests.fakes import (
@@ -40,6 +41,7 @@ class World:
     checkpoints: InMemoryCheckpoints = field(default_factory=InMemoryCheckpoints)
     queue: InMemoryQueue = field(default_factory=InMemoryQueue)
     deadline: CountedDeadline = field(default_factory=CountedDeadline)
+    last_deadline: CountedDeadline = field(default_factory=CountedDeadline)
     policy: SyncPolicy = field(
         default_factory=lambda: SyncPolicy(
             initial_sync_from=START - timedelta(days=30),
@@ -53,9 +55,11 @@ class World:
     inclusive: bool = True
     qonto: FakeQonto = field(init=False)
     archiver: InvoiceArchiver = field(init=False)
+    messages: RetryMessages = field(init=False)
 
     def __post_init__(self) -> None:
         self.qonto = FakeQonto(self.clock, per_page=self.per_page, inclusive=self.inclusive)
+        self.messages = RetryMessages(ledger=self.ledger, queue=self.queue, clock=self.clock, executor=InlineExecutor())
         self.archiver = InvoiceArchiver(
             CONNECTION,
             source=self.qonto,
@@ -72,16 +76,19 @@ class World:
             RunId(run_id),
             RunContext(
                 CONNECTION,
+                source=self.qonto,
                 archiver=self.archiver,
                 ledger=self.ledger,
-                queue=self.queue,
+                gaps=self.ledger,
+                pending=self.ledger,
+                messages=self.messages,
                 executor=InlineExecutor(),
                 clock=self.clock,
                 deadline=self.deadline,
+                last_deadline=self.last_deadline,
                 dry_run=dry_run,
             ),
             self.policy,
-            source=self.qonto,
             checkpoints=self.checkpoints,
         )
 
@@ -92,7 +99,7 @@ class World:
 
     def retry(self) -> InvoiceRetry:
         """The worker."""
-        return InvoiceRetry(archiver=self.archiver, ledger=self.ledger, queue=self.queue, clock=self.clock)
+        return InvoiceRetry(archiver=self.archiver, ledger=self.ledger, messages=self.messages, clock=self.clock)
 
     def archived(self, invoice_id: str) -> tuple[bytes, bytes | None]:
         """The JSON and the file that the ledger points to."""

@@ -14,6 +14,7 @@ import boto3
 from qonto_sync.aws.cached_secrets import CachedSecrets
 from qonto_sync.aws.clients import client_config
 from qonto_sync.aws.dynamodb_checkpoints import DynamoDbCheckpoints
+from qonto_sync.aws.dynamodb_gaps import DynamoDbGaps, DynamoDbPendingIndex
 from qonto_sync.aws.dynamodb_ledger import DynamoDbLedger
 from qonto_sync.aws.refresh_leases import DynamoDbRefreshLeases
 from qonto_sync.aws.s3_archive import S3Archive
@@ -21,12 +22,13 @@ from qonto_sync.aws.secrets import SecretStore
 from qonto_sync.aws.sqs_retry_queue import SqsRetryQueue
 from qonto_sync.aws.state_table import StateTable
 from qonto_sync.bootstrap_credentials import Authentication
-from qonto_sync.clock import InvocationDeadline, SystemClock
+from qonto_sync.clock import InvocationDeadline, LaterDeadline, SystemClock
 from qonto_sync.domain.ids import RunId
+from qonto_sync.domain.reading import LARGEST_PAGE
 from qonto_sync.domain.request_counts import RequestCounter
 from qonto_sync.domain.result import RunReport, Usage
 from qonto_sync.observability import emit_credential_metrics
-from qonto_sync.qonto.api import PER_PAGE, QontoApi
+from qonto_sync.qonto.api import QontoApi
 from qonto_sync.qonto.attachment_files import HttpAttachmentFiles
 from qonto_sync.qonto.authenticated_client import AuthenticatedClient
 from qonto_sync.qonto.http_client import HttpClient
@@ -36,6 +38,7 @@ from qonto_sync.settings import Settings
 from qonto_sync.usecases.credentials import RejectedCredentials
 from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
 from qonto_sync.usecases.retry_batch import InvoiceRetry, RetryBatch
+from qonto_sync.usecases.retry_messages import RetryMessages
 from qonto_sync.usecases.run_context import RunContext
 from qonto_sync.usecases.sync_run import SyncPolicy, SyncRun
 
@@ -68,8 +71,11 @@ class Application:
         self.checkpoints = DynamoDbCheckpoints(table, self.clock)
         self.leases = DynamoDbRefreshLeases(table)
         self.ledger = DynamoDbLedger(table, self.clock, random.random)
+        self.gaps = DynamoDbGaps(table)
+        self.pending = DynamoDbPendingIndex(table)
         self.archive = S3Archive(self._counted(boto3.client("s3", config=config), "s3"), settings.archive_bucket)
         self.queue = SqsRetryQueue(self._counted(boto3.client("sqs", config=config), "sqs"), settings.retry_queue_url)
+        self.messages = RetryMessages(ledger=self.ledger, queue=self.queue, clock=self.clock, executor=self.executor)
         secretsmanager = self._counted(boto3.client("secretsmanager", config=config), "secretsmanager")
         secrets = CachedSecrets(secretsmanager, self.clock)
         self.secret = cache(lambda connection: SecretStore(secrets, f"{settings.secret_prefix}{connection}"))
@@ -132,12 +138,16 @@ class _Invocation:
             RunId(uuid.uuid4().hex),
             RunContext(
                 request.connection,
+                source=source,
                 archiver=self._archiver(request.connection, source),
                 ledger=application.ledger,
-                queue=application.queue,
+                gaps=application.gaps,
+                pending=application.pending,
+                messages=application.messages,
                 executor=application.executor,
                 clock=application.clock,
                 deadline=self.deadline,
+                last_deadline=LaterDeadline(self.deadline.reserve / 2, self.deadline),
                 dry_run=request.dry_run,
             ),
             SyncPolicy(
@@ -145,9 +155,8 @@ class _Invocation:
                 overlap=settings.overlap,
                 lag=settings.lag,
                 pages_per_slice=settings.pages_per_slice,
-                in_flight=2 * PER_PAGE,
+                in_flight=2 * LARGEST_PAGE,
             ),
-            source=source,
             checkpoints=application.checkpoints,
         )
 
@@ -170,7 +179,7 @@ class _Invocation:
         return InvoiceRetry(
             archiver=self._archiver(connection, self._source(connection)),
             ledger=application.ledger,
-            queue=application.queue,
+            messages=application.messages,
             clock=application.clock,
         )
 

@@ -37,11 +37,23 @@ class InvocationDeadline(Deadline):
     def __init__(self, remaining_millis: Callable[[], int]) -> None:
         """Created when the invocation starts, so that the time left is the function's timeout."""
         self._remaining_millis = remaining_millis
-        self._reserve = min(_LONGEST_RESERVE_SECONDS, _RESERVE * remaining_millis() / 1000)
+        self.reserve = min(_LONGEST_RESERVE_SECONDS, _RESERVE * remaining_millis() / 1000)
 
     @override
     def remaining(self) -> float:
-        return self._remaining_millis() / 1000 - self._reserve
+        return self._remaining_millis() / 1000 - self.reserve
+
+
+class LaterDeadline(Deadline):
+    """A deadline that is so many seconds later than another one."""
+
+    def __init__(self, seconds: float, deadline: Deadline) -> None:
+        self._seconds = seconds
+        self._deadline = deadline
+
+    @override
+    def remaining(self) -> float:
+        return self._deadline.remaining() + self._seconds
 
 
 class CappedDeadline(Deadline):

@@ -10,10 +10,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from qonto_sync.domain.checkpoint import Checkpoint
+    from qonto_sync.domain.gap import Gap
     from qonto_sync.domain.ids import AttachmentId, ConnectionName, InvoiceId
     from qonto_sync.domain.invoice import Attachment, FileKind, Invoice, InvoicePage
-    from qonto_sync.domain.ledger import LedgerRow, Pending, StoredObject
-    from qonto_sync.domain.messages import DelayedMessage
+    from qonto_sync.domain.ledger import LedgerRow, StoredObject
+    from qonto_sync.domain.messages import DelayedMessage, RetryMessage
+    from qonto_sync.domain.reading import PageLayout
     from qonto_sync.domain.secret import RefreshLease, Tokens
     from qonto_sync.domain.window import Window
 
@@ -41,10 +43,10 @@ class Deadline(Protocol):
 class InvoiceSource(Protocol):
     """One Qonto organization. Any method may raise `Fatal` or `ItemError`."""
 
-    def page(self, window: Window, number: int) -> InvoicePage:
-        """A page of the invoices of the window, imported ones included, oldest creation first.
+    def page(self, window: Window, number: int, layout: PageLayout) -> InvoicePage:
+        """A page of the invoices of the window, imported ones included, sorted by creation.
 
-        A page past the end is empty.
+        A page past the end is empty, and tells no count. `ItemError` may be the fault of this page alone.
         """
 
     def invoice(self, invoice_id: InvoiceId) -> Invoice:
@@ -117,14 +119,37 @@ class Ledger(RowWriter, Protocol):
     def rows(self, connection: ConnectionName, invoice_ids: Sequence[InvoiceId]) -> Mapping[InvoiceId, LedgerRow]:
         """The rows that exist, read consistently."""
 
-    def insert(self, rows: Sequence[LedgerRow]) -> list[LedgerRow]:
-        """Writes up to 100 rows of invoices that have none yet, all or none, and returns them as written.
+    def insert(self, rows: Sequence[LedgerRow]) -> list[LedgerRow | None]:
+        """Writes up to 100 rows of invoices that have none yet, and returns them as written.
 
-        Raises `RowChanged` when one of them exists by now, or another writer is writing it.
+        None stands for a row that exists by now, or that another writer is writing: it was not written.
         """
 
-    def pending(self, connection: ConnectionName) -> Iterator[tuple[InvoiceId, Pending]]:
-        """All pending invoices, the earliest due first; eventually consistent."""
+    def mark_message_sent(self, row: LedgerRow, until: datetime) -> None:
+        """Notes in a pending row that a message for it may be on its way until then.
+
+        It does nothing when another writer has changed the row since.
+        """
+
+
+class Gaps(Protocol):
+    """The gaps of all connections."""
+
+    def record(self, gap: Gap) -> bool:
+        """Records a gap; False when it is recorded already, which then stays as it is."""
+
+    def postpone(self, gap: Gap) -> None:
+        """Replaces a recorded gap by one with the same window; does nothing when it is no longer recorded."""
+
+    def remove(self, gap: Gap) -> None:
+        """Removes a gap; one that is not recorded is no error."""
+
+
+class PendingIndex(Protocol):
+    """Everything that is incomplete."""
+
+    def pending(self, connection: ConnectionName) -> Iterator[LedgerRow | Gap]:
+        """The rows of all pending invoices, and all gaps, the earliest due first; eventually consistent."""
 
 
 class Checkpoints(Protocol):
@@ -144,8 +169,8 @@ class Checkpoints(Protocol):
 class RetryQueue(Protocol):
     """Sends messages to the retry worker."""
 
-    def send(self, messages: Iterable[DelayedMessage]) -> int:
-        """Sends the messages and returns how many could not be sent; the ledger still has those as pending."""
+    def send(self, messages: Iterable[DelayedMessage]) -> list[RetryMessage]:
+        """Sends the messages, and returns those that could not be sent."""
 
     def schedule_recovery(self, connection: ConnectionName, delay_seconds: int) -> bool:
         """Has the worker check after this time whether the connection's refresh ended; False when it cannot be sent."""

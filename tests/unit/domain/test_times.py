@@ -44,5 +44,5 @@ def test_what_is_no_instant_is_none(text: object) -> None:
 @given(instants, instants)
 def test_a_ledger_row_keeps_any_revision(updated_at: datetime, requested_at: datetime) -> None:
     """A row that cannot be read again would stop every run that lists its invoice."""
-    row = LedgerRow(ConnectionName("c"), InvoiceId("a"), revision=Revision(updated_at, requested_at))
+    row = LedgerRow(ConnectionName("c"), InvoiceId("a"), version=1, revision=Revision(updated_at, requested_at))
     assert row_from_item(row_to_item(row)) == row

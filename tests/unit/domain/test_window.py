@@ -1,32 +1,21 @@
-"""Windows, slices, and the order of reading that loses nothing."""
+"""Windows, and how they are cut."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qonto_sync.domain.checkpoint import Checkpoint
 from qonto_sync.domain.ids import RunId
-from qonto_sync.domain.invoice import Invoice, InvoicePage
-from qonto_sync.domain.times import to_precise_text
-from qonto_sync.domain.window import Reading, Window, window_to_cover
-from tests.fakes import START, FakeQonto, ManualClock
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from qonto_sync.domain.times import ONE_SECOND
+from qonto_sync.domain.window import Window, joined, window_to_cover
+from tests.fakes import START
 
 OVERLAP = timedelta(minutes=10)
 LAG = timedelta(seconds=60)
 HOUR = timedelta(hours=1)
-
-
-def page(number: int, ids: Sequence[str], total_count: int, per_page: int = 2) -> InvoicePage:
-    """A page of invoices that have nothing but an id."""
-    invoices = tuple(Invoice.of({"id": id_}, b"{}", START) for id_ in ids)
-    return InvoicePage(number, invoices, total_count, -(-total_count // per_page), timedelta(0))
 
 
 def test_first_run_starts_at_the_initial_time() -> None:
@@ -63,17 +52,59 @@ def test_a_window_without_time_is_empty() -> None:
 
 @given(st.integers(0, 10**8))
 def test_halves_cover_the_whole(seconds: int) -> None:
-    """Cutting loses no instant, and ends with windows of one second."""
-    window = Window(START, START + timedelta(seconds=seconds))
+    """Cutting loses no instant."""
+    window = Window(START, START + timedelta(seconds=seconds + 2))
     halves = window.halves()
-    if seconds <= 1:
-        assert halves is None
-    else:
-        assert halves is not None
+    assert halves
+    older, newer = halves
+    assert (older.start, newer.end) == (window.start, window.end)
+    assert older.end == newer.start
+    assert older.start < older.end < newer.end
+    assert joined(older, newer) == window
+
+
+@given(st.lists(st.booleans(), max_size=40))
+def test_a_second_is_cut_by_creation(path: list[bool]) -> None:
+    """It loses no instant either, keeps what is older or younger than it should be, and ends after 30 cuts."""
+    second = window = Window(START, START + ONE_SECOND)
+    for cuts, takes_newer in enumerate(path):
+        halves = window.halves()
+        if halves is None:
+            assert cuts >= 29
+            assert (
+                window.created_to is None
+                or window.created_from is None
+                or (window.created_to - window.created_from == ONE_SECOND)
+            )
+            return
         older, newer = halves
-        assert (older.start, newer.end) == (window.start, window.end)
-        assert older.end == newer.start
-        assert older.start < older.end < newer.end
+        assert older.time == newer.time == second
+        assert (older.created_from, newer.created_to) == (window.created_from, window.created_to)
+        assert older.created_to == newer.created_from is not None
+        assert joined(older, newer) == window
+        window = newer if takes_newer else older
+
+
+def test_windows_that_do_not_meet_are_not_joined() -> None:
+    """There may be invoices between them, or in both."""
+    first, later = Window(START, START + HOUR), Window(START + HOUR + ONE_SECOND, START + 2 * HOUR)
+    assert joined(first, later) is None
+    assert joined(later, first) is None
+    part = Window(START, START + HOUR, created_from=START)
+    assert joined(part, Window(START + HOUR, START + 2 * HOUR)) is None
+
+
+def test_reading_goes_on_where_the_checkpoint_says() -> None:
+    """Not before: what is older was read when no late commit was to be expected any more."""
+    checkpoint = Checkpoint(START, 3, RunId("r"), resume_from=START - OVERLAP - LAG)
+    window = window_to_cover(checkpoint, START, START + HOUR, overlap=OVERLAP, lag=LAG)
+    assert window == Window(START - OVERLAP - LAG, START + HOUR - LAG)
+
+
+def test_a_checkpoint_that_a_person_set_back_is_read_from_there() -> None:
+    """`resume_from` may still be later."""
+    checkpoint = Checkpoint(START - 9 * HOUR, 3, RunId("r"), resume_from=START)
+    assert window_to_cover(checkpoint, START, START, overlap=OVERLAP, lag=LAG).start == START - 9 * HOUR
 
 
 def test_filters_cover_every_reading_of_the_bounds() -> None:
@@ -82,116 +113,3 @@ def test_filters_cover_every_reading_of_the_bounds() -> None:
     start, end = window.filter_bounds
     assert start < window.start
     assert end > window.end
-
-
-def test_one_page_is_one_atomic_answer() -> None:
-    """A slice of one page costs one request."""
-    reading = Reading(page(1, ["a", "b"], 2))
-    assert [found.number for found in reading.pages(fetch=lambda _: 1 / 0)] == [1]  # type: ignore[arg-type,return-value]
-    assert reading.is_complete
-
-
-def test_pages_are_read_back_to_front() -> None:
-    """The last page first, page 1 at the end although it was read before."""
-    pages = {1: page(1, ["a", "b"], 5), 2: page(2, ["c", "d"], 5), 3: page(3, ["e"], 5)}
-    reading = Reading(pages[1])
-    assert [found.number for found in reading.pages(pages.__getitem__)] == [3, 2, 1]
-    assert reading.is_complete
-    assert (reading.distinct, reading.total_count) == (5, 5)
-
-
-def test_missing_invoices_are_noticed() -> None:
-    """Fewer different invoices than the source counts: no certificate."""
-    pages = {1: page(1, ["a", "b"], 4), 2: page(2, ["b", "c"], 4)}
-    reading = Reading(pages[1])
-    list(reading.pages(pages.__getitem__))
-    assert not reading.is_complete
-
-
-def test_who_leaves_unseen_costs_another_reading() -> None:
-    """As many as were there at the beginning must be seen: what if it did not leave, but the order changed?"""
-    pages = {2: page(2, [], 0), 1: page(1, ["a", "b"], 2)}
-    reading = Reading(page(1, ["a", "b"], 3))
-    list(reading.pages(pages.__getitem__))
-    assert (reading.distinct, reading.total_count) == (2, 2)
-    assert not reading.is_complete
-
-
-def test_on_a_single_page_the_rows_count() -> None:
-    """One atomic answer: what is listed twice is there twice. Over several pages it may be one that moved."""
-    single = Reading(page(1, ["a", "a"], 2))
-    assert [found.number for found in single.pages(lambda _: page(1, [], 0))] == [1]
-    assert single.is_complete
-    short = Reading(page(1, ["a", "a"], 3, per_page=3))
-    assert list(short.pages(lambda _: page(1, [], 0)))
-    assert not short.is_complete
-    pages = {1: page(1, ["a", "b"], 3), 2: page(2, ["a"], 3)}
-    several = Reading(pages[1])
-    assert len(list(several.pages(pages.__getitem__))) == 2
-    assert not several.is_complete
-
-
-def test_an_emptied_slice_is_complete() -> None:
-    """Everything was edited and left: the next reading says so."""
-    pages = {1: page(1, [], 0), 2: page(2, [], 0)}
-    reading = Reading(page(1, ["a", "b"], 3))
-    list(reading.pages(pages.__getitem__))
-    assert not reading.is_complete
-    again = Reading(page(1, [], 0))
-    list(again.pages(pages.__getitem__))
-    assert again.is_complete
-
-
-def test_a_growing_count_is_noticed() -> None:
-    """A closed window only shrinks; if it grew, something came late, perhaps behind the reader."""
-    pages = {1: page(1, ["a", "b"], 4), 2: page(2, ["c", "d"], 3)}
-    reading = Reading(page(1, ["a", "b"], 3))
-    list(reading.pages(pages.__getitem__))
-    assert reading.distinct >= reading.total_count
-    assert not reading.is_complete
-
-
-@given(data=st.data(), size=st.integers(0, 30), per_page=st.integers(1, 7))
-def test_nothing_that_stays_is_missed(data: st.DataObject, size: int, per_page: int) -> None:
-    """Whatever is edited or deleted between two pages, every invoice that stays in the window is seen."""
-    seen, stayed, reading = _read_disturbed(data, size, per_page, keeps_order=True)
-    assert stayed <= seen
-    assert reading.is_complete == (len(seen) == size)
-
-
-@given(data=st.data(), size=st.integers(0, 30), per_page=st.integers(1, 7))
-def test_in_any_order_a_complete_reading_misses_nothing(data: st.DataObject, size: int, per_page: int) -> None:
-    """The certificate does not stand on the order: each answer may have another one, while invoices leave."""
-    seen, stayed, reading = _read_disturbed(data, size, per_page, keeps_order=False)
-    assert stayed <= seen or not reading.is_complete
-
-
-def _read_disturbed(
-    data: st.DataObject, size: int, per_page: int, *, keeps_order: bool
-) -> tuple[set[str], set[str], Reading]:
-    """What was seen, and what stayed, in a reading during which invoices leave."""
-    clock = ManualClock()
-    qonto = FakeQonto(clock, per_page=per_page)
-    for number in range(size):
-        qonto.put(f"{number:03d}", attachment_id=None)
-        clock.advance(seconds=1)
-    window = Window(START, clock.now())
-    clock.advance(hours=1)
-
-    def disturb(_: int) -> None:
-        for id_ in data.draw(st.lists(st.sampled_from(sorted(qonto.invoices) or [""]), max_size=4)):
-            if data.draw(st.booleans()):
-                qonto.invoices.pop(id_, None)
-            elif id_ in qonto.invoices:
-                qonto.put(id_, attachment_id=None, edited=True)
-        if not keeps_order:
-            for fields in qonto.invoices.values():
-                fields["created_at"] = to_precise_text(START + timedelta(seconds=data.draw(st.integers(0, 3))))
-
-    first = qonto.page(window, 1)
-    qonto.before_page = disturb
-    reading = Reading(first)
-    seen: set[str] = set()
-    for found in reading.pages(lambda number: qonto.page(window, number)):
-        seen |= {invoice.id for invoice in found.invoices}
-    return seen, {id_ for id_, fields in qonto.invoices.items() if "edited" not in fields}, reading

@@ -15,7 +15,6 @@ import urllib3
 from qonto_sync.domain.errors import (
     AccessDenied,
     CredentialsRejected,
-    Misconfigured,
     NotFound,
     Permanent,
     Retriable,
@@ -25,7 +24,7 @@ from qonto_sync.domain.ids import AttachmentId, InvoiceId
 from qonto_sync.domain.window import Window
 from qonto_sync.qonto.api import QontoApi
 from qonto_sync.qonto.authenticated_client import AuthenticatedClient
-from tests.fakes import START
+from tests.fakes import LAYOUT, START
 from tests.unit.qonto.scripted_http import Bench, answer
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def page(rows: list[Any], **meta: Any) -> Any:
 )
 def test_the_number_of_pages_is_the_most_that_can_be_meant(meta: dict[str, Any], pages: int) -> None:
     """One page too many is empty, one too few would be lost; but not a billion of them."""
-    assert api(page([], **meta)).page(WINDOW, 1).total_pages == pages
+    assert api(page([], **meta)).page(WINDOW, 1, LAYOUT).total_pages == pages
 
 
 @pytest.mark.parametrize(
@@ -105,7 +104,7 @@ def test_the_number_of_pages_is_the_most_that_can_be_meant(meta: dict[str, Any],
 def test_a_page_that_is_none_is_retriable(body: bytes) -> None:
     """The run fails, nothing is committed, the next one tries again."""
     with pytest.raises(Retriable):
-        api(answer(200, None, body)).page(WINDOW, 1)
+        api(answer(200, None, body)).page(WINDOW, 1, LAYOUT)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +127,7 @@ def test_a_page_that_is_none_is_retriable(body: bytes) -> None:
 def test_a_row_without_a_usable_id_is_kept_with_the_others(row: bytes) -> None:
     """It counts, so that the reading adds up, and has its own bytes."""
     body = b'{"client_invoices": [{"id": "a"}, ' + row + b', {"id": "b"}], "meta": {"total_count": 3}}'
-    first, odd, last = api(answer(200, None, body)).page(WINDOW, 1).invoices
+    first, odd, last = api(answer(200, None, body)).page(WINDOW, 1, LAYOUT).invoices
     assert (first.id, last.id) == ("a", "b")
     assert odd.document == row
     assert odd.fault == "Qonto listed an entry without a usable id"
@@ -154,13 +153,13 @@ def test_a_row_with_an_id_is_kept_whatever_it_holds(name: bytes, value: bytes) -
     """As received, to the byte."""
     row = b'{"id": "a", "' + name + b'": ' + value + b"}"
     body = b'\xef\xbb\xbf{"client_invoices": [' + row + b'], "meta": {"total_count": 1}}'
-    (invoice,) = api(answer(200, None, body)).page(WINDOW, 1).invoices
+    (invoice,) = api(answer(200, None, body)).page(WINDOW, 1, LAYOUT).invoices
     assert (invoice.id, invoice.document, invoice.fault) == ("a", row, None)
 
 
 def test_more_rows_than_asked_for_are_all_there() -> None:
     """Whatever the server thinks a page is."""
-    found = api(page([{"id": str(number)} for number in range(150)])).page(WINDOW, 1)
+    found = api(page([{"id": str(number)} for number in range(150)])).page(WINDOW, 1, LAYOUT)
     assert [invoice.id for invoice in found.invoices] == [str(number) for number in range(150)]
 
 
@@ -172,7 +171,7 @@ def test_a_big_page_takes_a_small_multiple_of_its_size() -> None:
     qonto = api(answer(200, None, body))
     tracemalloc.start()
     try:
-        assert len(qonto.page(WINDOW, 1).invoices) == 100
+        assert len(qonto.page(WINDOW, 1, LAYOUT).invoices) == 100
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -184,7 +183,7 @@ def test_a_big_page_takes_a_small_multiple_of_its_size() -> None:
 def test_a_full_page_that_lists_one_twice_is_not_taken_for_all(distinct: int, rows: int, pages: int) -> None:
     """A source that counts invoices and cuts pages by rows would hide the last one behind its end."""
     listed = [{"id": str(min(number, distinct - 1))} for number in range(rows)]
-    assert api(page(listed, total_pages=1)).page(WINDOW, 1).total_pages == pages
+    assert api(page(listed, total_pages=1)).page(WINDOW, 1, LAYOUT).total_pages == pages
 
 
 @pytest.mark.parametrize("id_", [".", "..", "a/b", "a?b#c", "\r\n\0", "\U0001f600"])
@@ -212,7 +211,7 @@ def test_no_id_asks_for_something_else(id_: str) -> None:
 def test_a_date_that_is_none_tells_no_skew(date: str) -> None:
     """Only a `Date` that is sent can be wrong."""
     told = answer(200, {"Date": date}, {"client_invoices": [], "meta": {"total_count": 0}})
-    assert api(told).page(WINDOW, 1).clock_skew == timedelta(0)
+    assert api(told).page(WINDOW, 1, LAYOUT).clock_skew == timedelta(0)
 
 
 def test_another_invoice_than_asked_for_is_an_error() -> None:
@@ -243,12 +242,12 @@ def test_the_file_size_is_a_text_or_a_number(size: Any, read: int | None) -> Non
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(400, Misconfigured), (401, CredentialsRejected), (403, AccessDenied), (404, Misconfigured), (302, Misconfigured)],
+    [(400, Permanent), (401, CredentialsRejected), (403, AccessDenied), (404, Permanent), (302, Permanent)],
 )
-def test_a_rejected_list_is_fatal(status: int, error: type[Exception]) -> None:
-    """No retry changes it, and without the list there is no run."""
+def test_a_rejected_list_says_whose_fault_it_is(status: int, error: type[Exception]) -> None:
+    """Without access there is no run. Any other status may be the fault of this page."""
     with pytest.raises(error):
-        api(answer(status)).page(WINDOW, 1)
+        api(answer(status)).page(WINDOW, 1, LAYOUT)
 
 
 @pytest.mark.parametrize(
@@ -320,7 +319,7 @@ def test_every_error_has_the_trace_id(call: str, status: int, body: Any) -> None
     headers = {"X-Tyk-Trace-Id": "4bf92f35-77b3"}
     qonto = api(answer(status, headers, body))
     calls: dict[str, Callable[[], object]] = {
-        "page": lambda: qonto.page(WINDOW, 1),
+        "page": lambda: qonto.page(WINDOW, 1, LAYOUT),
         "invoice": lambda: qonto.invoice(A),
         "attachment": lambda: qonto.attachment(AttachmentId("a")),
     }
@@ -332,6 +331,6 @@ def test_every_error_has_the_trace_id(call: str, status: int, body: Any) -> None
 def test_a_401_is_tried_once_more_with_renewed_credentials() -> None:
     """And not again: too many of them throttle everybody behind this address."""
     renewed = api(answer(401), page([]), key=Key(renewals=1))
-    assert renewed.page(WINDOW, 1).total_count == 0
+    assert renewed.page(WINDOW, 1, LAYOUT).total_count == 0
     with pytest.raises(CredentialsRejected):
-        api(answer(401), answer(401), page([]), key=Key(renewals=9)).page(WINDOW, 1)
+        api(answer(401), answer(401), page([]), key=Key(renewals=9)).page(WINDOW, 1, LAYOUT)

@@ -9,11 +9,10 @@ import pytest
 
 from qonto_sync.domain.errors import AccessDenied, Fatal, ObjectChanged, Permanent, Retriable, RowChanged
 from qonto_sync.domain.ids import InvoiceId
-from qonto_sync.domain.ledger import PendingReason
+from qonto_sync.domain.ledger import LedgerRow, Pending, PendingReason
 from tests.fakes import CONNECTION, START, FakeFile
 
 if TYPE_CHECKING:
-    from qonto_sync.domain.ledger import LedgerRow
     from qonto_sync.domain.result import InvoiceResult
     from tests.unit.conftest import World
 
@@ -141,12 +140,14 @@ def test_failures_back_off(world: World) -> None:
     """Exponentially, up to a cap, counted in the ledger."""
     put_long_ago(world)
     waits = []
-    for _ in range(8):
+    for _ in range(11):
         world.qonto.fail_next("open", Retriable("503"))
         row = archive(world).row
         assert row.pending
         waits.append((row.pending.due_at - world.clock.now()).total_seconds())
-    assert waits == [15, 30, 60, 120, 240, 450, 450, 450]
+    # The jitter halves them.
+    assert [2 * wait for wait in waits[:8]] == [30, 60, 120, 240, 480, 960, 1_920, 3_600]
+    assert waits[8:] == [6 * 3_600, 24 * 3_600, 24 * 3_600]
 
 
 def test_what_qonto_rejects_is_looked_at_daily(world: World) -> None:
@@ -315,13 +316,67 @@ def test_a_lost_race_for_the_row_is_run_again(world: World) -> None:
 
 
 def test_a_deleted_draft_keeps_its_archive(world: World) -> None:
-    """404 for a draft: the row says so, the objects stay, nothing is pending any more."""
+    """404 for a draft, twice: the row says so, the objects stay, nothing is pending any more."""
     world.qonto.put("a", status="draft")
     assert archive(world).row.pending
     del world.qonto.invoices["a"]
+    pending = world.archiver.archive_latest(A).row.pending
+    assert pending
+    assert pending.reason is PendingReason.NOT_FOUND
+    assert pending.due_at > world.clock.now() + timedelta(minutes=2)
+    world.clock.advance(seconds=121)
     row = world.archiver.archive_latest(A).row
-    assert (row.deleted_at_source, row.pending) == (START, None)
+    assert (row.deleted_at_source, row.pending) == (world.clock.now(), None)
     assert len(world.archive.versions) == 2
+    assert world.archiver.archive_latest(A).row == row
+
+
+def test_one_404_is_not_believed(world: World) -> None:
+    """Nor is a second one a moment later: an answer that was wrong once ends no pending state."""
+    world.qonto.put("a", status="draft", attachment_id="late")
+    assert archive(world).row.pending
+    fields = world.qonto.invoices.pop("a")
+    for _ in range(2):
+        world.clock.advance(seconds=30)
+        row = world.archiver.archive_latest(A).row
+        assert row.deleted_at_source is None
+        assert row.pending
+        assert row.pending.attempts == 1
+    world.qonto.invoices["a"] = fields
+    world.qonto.files["late"] = FakeFile(b"%PDF-1.7 late")
+    world.clock.advance(minutes=3)
+    assert world.archiver.archive_latest(A).row.pending is None
+    assert world.archived("a") == world.source("a")
+
+
+@pytest.mark.parametrize(
+    "error", [AttributeError("x"), RuntimeError("x"), KeyError("x"), AssertionError("x")], ids=repr
+)
+def test_whatever_is_wrong_with_one_invoice_stays_with_it(world: World, error: Exception) -> None:
+    """An error in our own code, too: the invoice is pending, and the run is told."""
+    put_long_ago(world)
+    world.qonto.fail_next("open", error, error)
+    for result in (world.archiver.archive_new(world.qonto.invoice(A)), world.archiver.archive_latest(A)):
+        assert result.is_unexpected
+        assert result.row.is_written
+        assert result.row.pending
+        assert result.row.pending.detail == f"unexpected {type(error).__name__}"
+    assert world.archiver.archive_latest(A).row.pending is None
+    assert world.archived("a") == world.source("a")
+
+
+def test_a_row_that_knows_nothing_is_made_anew(world: World) -> None:
+    """As the adapter reads one that it cannot parse: what lies in the bucket is read from there, and replaced."""
+    put_long_ago(world)
+    archive(world)
+    before = world.ledger.row("a")
+    assert before.document
+    unreadable = Pending(PendingReason.FAILED, START, START, 0, "the ledger's row could not be read")
+    world.ledger.saved[CONNECTION, A] = LedgerRow(CONNECTION, A, before.version, pending=unreadable)
+    put_long_ago(world, status="paid")
+    row = world.archiver.archive(world.qonto.invoice(A), world.ledger.row("a")).row
+    assert (row.pending, row.document and row.document.key) == (None, before.document.key)
+    assert world.archived("a") == world.source("a")
 
 
 def test_a_404_for_a_final_invoice_is_not_believed(world: World) -> None:
@@ -341,6 +396,8 @@ def test_an_invoice_that_comes_back_is_archived_again(world: World) -> None:
     archive(world)
     fields = world.qonto.invoices.pop("a")
     world.archiver.archive_latest(A)
+    world.clock.advance(minutes=3)
+    assert world.archiver.archive_latest(A).row.deleted_at_source
     world.qonto.invoices["a"] = fields
     assert archive(world).row.deleted_at_source is None
 

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from qonto_sync.domain.errors import CredentialsRejected, Fatal, InvalidEvent, Retriable, SyncError
+from qonto_sync.domain.errors import CredentialsRejected, DeadlineReached, InvalidEvent, Retriable
 from qonto_sync.domain.events import QueueRecord
 from qonto_sync.domain.ids import ConnectionName, InvoiceId
 from qonto_sync.domain.ledger import PendingReason
-from qonto_sync.domain.messages import WEBHOOK, RecoveryMessage, RetryMessage, message_body
+from qonto_sync.domain.messages import WEBHOOK, DelayedMessage, RecoveryMessage, RetryMessage, message_body
 from qonto_sync.usecases.retry_batch import RetryBatch
 from tests.fakes import CONNECTION, CountedDeadline
+from tests.unit.conftest import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qonto_sync.domain.messages import MessageReason
     from qonto_sync.usecases.retry_batch import InvoiceRetry
-    from tests.unit.conftest import World
 
 
-def message(
-    invoice_id: str, reason: MessageReason = PendingReason.FAILED, connection: str = CONNECTION
-) -> RetryMessage:
+def message(invoice_id: str, reason: str = PendingReason.FAILED, connection: str = CONNECTION) -> RetryMessage:
     """A message of the default connection, unless another is named."""
     return RetryMessage(ConnectionName(connection), InvoiceId(invoice_id), reason)
 
@@ -65,6 +64,7 @@ def failed_invoice(world: World, invoice_id: str = "a") -> None:
     world.qonto.fail_next("open", Retriable("503"))
     world.sync()
     world.queue.sent.clear()
+    world.clock.advance(seconds=15)
 
 
 def test_a_message_finishes_what_failed(world: World) -> None:
@@ -114,22 +114,88 @@ def test_a_retry_far_ahead_is_left_to_the_hourly_run(world: World) -> None:
     """SQS holds a message back for 15 minutes at most."""
     world.qonto.put("a", attachment_id=None)
     world.sync()
-    for _ in range(3):
+    for seconds in (15, 60, 600):
         world.queue.sent.clear()
+        world.clock.advance(seconds=seconds)
         world.retry().retry(message("a"))
     assert world.queue.sent == []
+    assert world.sync().tally.requeued == 0
     world.clock.advance(hours=2)
     assert world.sync().tally.requeued == 1
 
 
-def test_a_failure_is_delivered_again_later_each_time(world: World) -> None:
-    """The visibility timeout grows with the receive count; the ledger row stays pending."""
+def test_a_failure_is_no_failure_of_the_message(world: World) -> None:
+    """The ledger has the next attempt, later each time; a message is sent for it while it is due soon."""
     failed_invoice(world)
-    for count in (1, 2, 3, 9):
+    for _ in range(6):
         world.qonto.fail_next("open", Retriable("503"))
+        assert batch(world).failed([record(message_body(message("a")), "r")]) == []
+        pending = world.ledger.row("a").pending
+        assert pending
+        world.clock.advance(seconds=(pending.due_at - world.clock.now()).total_seconds())
+    assert [sent.delay_seconds for sent in world.queue.sent] == [30, 60, 120, 240, 480]
+    assert world.queue.delayed == {}
+
+
+def test_a_failure_is_delivered_again_when_the_ledger_cannot_be_written(world: World) -> None:
+    """Later each time: the visibility timeout grows with the receive count."""
+    failed_invoice(world)
+
+    def broken(_: object) -> None:
+        raise Retriable("table: AWS answered InternalServerError")
+
+    world.ledger.before_write = broken
+    for count in (1, 2, 3, 9):
         with pytest.raises(Retriable):
             batch(world).process(record(message_body(message("a")), f"r{count}", count))
-    assert world.queue.delayed == {"r1": 15, "r2": 30, "r3": 60, "r9": 450}
+    assert world.queue.delayed == {"r1": 15, "r2": 30, "r3": 60, "r9": 21_600}
+
+
+def test_a_second_message_for_the_same_attempt_does_nothing(world: World) -> None:
+    """Delivered twice, or sent twice: the ledger's next attempt is not due."""
+    failed_invoice(world)
+    world.qonto.fail_next("open", Retriable("503"))
+    world.retry().retry(message("a"))
+    world.qonto.calls.clear()
+    world.queue.sent.clear()
+    world.retry().retry(message("a"))
+    assert world.qonto.calls == []
+    assert world.queue.sent == []
+
+
+def test_a_message_that_comes_a_moment_early_is_no_duplicate(world: World) -> None:
+    """SQS's clock may be ahead of ours: without an attempt nothing would follow for hours."""
+    failed_invoice(world)
+    world.clock.advance(seconds=-4)
+    world.retry().retry(message("a"))
+    assert world.ledger.row("a").pending is None
+
+
+def test_one_message_at_a_time(world: World) -> None:
+    """While one may be on its way, the hourly run sends none; a lost one is sent again when the queue has none left."""
+    failed_invoice(world)
+    world.clock.advance(hours=5)
+    assert world.sync().tally.requeued == 0
+    world.clock.advance(hours=1)
+    assert world.sync().tally.requeued == 1
+    assert world.sync().tally.requeued == 0
+
+
+def test_an_unknown_reason_is_a_trigger_like_any_other(world: World) -> None:
+    """Another version of this code may have sent it."""
+    failed_invoice(world)
+    body = '{"version": 1, "connection": "default", "invoice_id": "a", "reason": "why not"}'
+    assert batch(world).failed([record(body, "r")]) == []
+    assert world.ledger.row("a").pending is None
+
+
+def test_an_unexpected_error_is_counted_and_pending(world: World) -> None:
+    """It fails no message."""
+    failed_invoice(world)
+    world.qonto.fail_next("open", RuntimeError("a bug"))
+    worker = batch(world)
+    assert worker.failed([record(message_body(message("a")), "r")]) == []
+    assert worker.unexpected_errors == 1
     assert world.ledger.row("a").pending
 
 
@@ -152,7 +218,6 @@ def test_a_rejected_invoice_is_no_failure_of_the_message(world: World) -> None:
         '{"version": 2, "connection": "default", "invoice_id": "a", "reason": "failed"}',
         '{"version": 1, "connection": "../x", "invoice_id": "a", "reason": "failed"}',
         '{"version": 1, "connection": "default", "invoice_id": 7, "reason": "failed"}',
-        '{"version": 1, "connection": "default", "invoice_id": "a", "reason": "why not"}',
     ],
 )
 def test_a_malformed_message_fails_alone(world: World, body: str) -> None:
@@ -166,23 +231,32 @@ def test_a_malformed_message_fails_alone(world: World, body: str) -> None:
 
 
 def test_rejected_credentials_stop_their_connection_only(world: World) -> None:
-    """After the first 401 no further request is made with them; another connection's messages are processed."""
+    """After the first 401 no further request is made with them, and their invoices wait for an hour."""
     failed_invoice(world)
-    connected: list[str] = []
-
-    def connect(connection: ConnectionName) -> InvoiceRetry:
-        connected.append(connection)
-        if connection == "acme":
-            raise CredentialsRejected("401")
-        return world.retry()
-
-    worker = batch_of(world, connect)
-    for receipt in ("r1", "r2"):
-        with pytest.raises(Fatal):
-            worker.process(record(message_body(message("x", connection="acme")), receipt))
-    worker.process(record(message_body(message("a")), "r3"))
-    assert connected == ["acme", "default"]
+    acme = World(clock=world.clock, queue=world.queue)
+    acme.qonto.fail_next("invoice", CredentialsRejected("401"))
+    worlds = {"acme": acme.retry(), "default": world.retry()}
+    worker = batch_of(world, worlds.__getitem__)
+    messages = [message("x", WEBHOOK, "acme"), message("y", WEBHOOK, "acme"), message("a")]
+    assert worker.failed(record(message_body(sent), sent.invoice_id) for sent in messages) == []
+    assert acme.qonto.calls == ["invoice"]
+    for row in acme.ledger.saved.values():
+        assert row.pending
+        assert row.pending.due_at == world.clock.now() + timedelta(hours=1)
+    assert len(acme.ledger.saved) == 2
     assert world.ledger.row("a").pending is None
+    assert world.queue.sent == []
+
+
+def test_an_invoice_of_a_stopped_connection_keeps_what_is_known_of_it(world: World) -> None:
+    """Its reason and its attempts; only the next attempt is later."""
+    failed_invoice(world)
+    before = world.ledger.row("a").pending
+    assert before
+    world.qonto.fail_next("invoice", CredentialsRejected("401"))
+    assert batch(world).failed([record(message_body(message("a")), "r")]) == []
+    after = world.ledger.row("a").pending
+    assert after == replace(before, due_at=world.clock.now() + timedelta(hours=1), message_until=None)
 
 
 def test_a_refresh_is_recovered_whatever_stopped_the_connection(world: World) -> None:
@@ -190,11 +264,11 @@ def test_a_refresh_is_recovered_whatever_stopped_the_connection(world: World) ->
     finished: list[str] = []
 
     def connect(_: ConnectionName) -> InvoiceRetry:
-        raise CredentialsRejected("401")
+        return world.retry()
 
     worker = batch_of(world, connect, finished.append)
-    with pytest.raises(Fatal):
-        worker.process(record(message_body(message("a")), "r1"))
+    world.qonto.fail_next("invoice", CredentialsRejected("401"))
+    worker.process(record(message_body(message("a", WEBHOOK)), "r1"))
     worker.process(record(message_body(RecoveryMessage(CONNECTION)), "r2"))
     assert finished == [CONNECTION]
 
@@ -207,11 +281,22 @@ def test_a_refresh_is_recovered_whatever_stopped_the_connection(world: World) ->
 
 
 def test_no_message_is_begun_after_the_deadline(world: World) -> None:
-    """The rest of the batch is delivered again."""
+    """It is sent again, and so comes no nearer to the dead-letter queue; if that fails, it is delivered again."""
     failed_invoice(world)
-    with pytest.raises(SyncError):
-        batch(world, CountedDeadline(looks=0)).process(record(message_body(message("a")), "r"))
-    assert "r" in world.queue.delayed
+    for is_broken in (False, True):
+        world.queue.broken = is_broken
+        records = [record(message_body(message("a")), "r")]
+        assert batch(world, CountedDeadline(looks=0)).failed(records) == ["id of r"] * is_broken
+    assert world.queue.sent == [DelayedMessage(message("a"), delay_seconds=0)]
+    assert world.qonto.calls.count("invoice") == 0
+
+
+def test_a_rate_limit_without_a_request_left_is_no_failure(world: World) -> None:
+    """Nothing is wrong with the message."""
+    failed_invoice(world)
+    world.qonto.fail_next("invoice", DeadlineReached("no request for another 300 s"))
+    assert batch(world).failed([record(message_body(message("a")), "r")]) == []
+    assert world.queue.sent == [DelayedMessage(message("a"), delay_seconds=0)]
 
 
 def test_the_messages_that_are_not_done_are_named(world: World) -> None:

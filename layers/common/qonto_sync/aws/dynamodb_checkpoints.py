@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class DynamoDbCheckpoints(Checkpoints):
-    """One item per connection, with `synced_until`, `version`, `run_id` and `updated_at`."""
+    """One item per connection, with `synced_until`, `resume_from`, `version`, `run_id` and `updated_at`."""
 
     def __init__(self, table: StateTable, clock: Clock) -> None:
         self._table = table
@@ -37,6 +37,7 @@ class DynamoDbCheckpoints(Checkpoints):
             "version": checkpoint.version,
             "run_id": checkpoint.run_id,
             "updated_at": to_text(self._clock.now()),
+            "resume_from": to_text(checkpoint.resume_from) if checkpoint.resume_from else None,
         }
         try:
             self._table.update(
@@ -54,4 +55,10 @@ def _checkpoint(item: Item) -> Checkpoint:
     synced_until = from_text(fields["synced_until"])
     if synced_until is None:
         raise Retriable(f"the checkpoint's synced_until is {fields['synced_until']!r}, which is no time")
-    return Checkpoint(synced_until, int(fields["version"]), RunId(fields["run_id"]))
+    return Checkpoint(
+        synced_until,
+        int(fields["version"]),
+        RunId(fields["run_id"]),
+        resume_from=from_text(fields.get("resume_from")),
+        committed_at=from_text(fields.get("updated_at")),
+    )

@@ -9,26 +9,29 @@ from typing import TYPE_CHECKING, override
 
 from qonto_sync.aws.ledger_items import row_from_item, row_to_item
 from qonto_sync.aws.state_table import to_item
-from qonto_sync.domain.errors import Retriable
+from qonto_sync.domain.errors import Retriable, RowChanged
 from qonto_sync.domain.keys import ledger_key
+from qonto_sync.domain.ledger import NO_VERSION
 from qonto_sync.domain.times import to_text
 from qonto_sync.ports import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from qonto_sync.aws.state_table import Item, StateTable
     from qonto_sync.domain.ids import ConnectionName, InvoiceId
-    from qonto_sync.domain.ledger import LedgerRow, Pending
+    from qonto_sync.domain.ledger import LedgerRow
     from qonto_sync.ports import Clock
 
 _KEYS_PER_READ = 100
 """DynamoDB's limit for one BatchGetItem."""
 _READ_ATTEMPTS = 6
+_INSERT_ATTEMPTS = 3
 
 
 class DynamoDbLedger(Ledger):
-    """One item per invoice; the sparse index `pending` lists the incomplete ones."""
+    """One item per invoice."""
 
     def __init__(self, table: StateTable, clock: Clock, random: Callable[[], float]) -> None:
         self._table = table
@@ -64,20 +67,36 @@ class DynamoDbLedger(Ledger):
         return written
 
     @override
-    def insert(self, rows: Sequence[LedgerRow]) -> list[LedgerRow]:
+    def insert(self, rows: Sequence[LedgerRow]) -> list[LedgerRow | None]:
         versions = [self._next_version(row) for row in rows]
-        self._table.insert([item for _, item in versions])
-        return [written for written, _ in versions]
+        written: list[LedgerRow | None] = [None] * len(rows)
+        left = list(range(len(rows)))
+        for _ in range(_INSERT_ATTEMPTS):
+            if not left:
+                break
+            in_the_way = self._table.insert([versions[index][1] for index in left])
+            if not any(in_the_way):
+                for index in left:
+                    written[index] = versions[index][0]
+                break
+            left = [index for index, is_in_the_way in zip(left, in_the_way, strict=True) if not is_in_the_way]
+        return written
+
+    @override
+    def mark_message_sent(self, row: LedgerRow, until: datetime) -> None:
+        # Its version stays, so that a writer who has read the row is not in the way.
+        try:
+            self._table.update(
+                ledger_key(row.connection, row.invoice_id),
+                to_item({"message_until": to_text(until)}),
+                read_version=row.version,
+                is_own=lambda _: False,
+            )
+        except RowChanged:
+            return
 
     def _next_version(self, row: LedgerRow) -> tuple[LedgerRow, Item]:
-        written = replace(row, version=row.version + 1)
+        written = replace(row, version=1 if row.version == NO_VERSION else row.version + 1)
         # Identifies this very write, so that it can be told from another writer's.
         write = {"write_id": uuid.uuid4().hex, "written_at": to_text(self._clock.now())}
         return written, {**row_to_item(written), **to_item(write)}
-
-    @override
-    def pending(self, connection: ConnectionName) -> Iterator[tuple[InvoiceId, Pending]]:
-        for item in self._table.query_pending(connection):
-            row = row_from_item(item)
-            if row.pending:
-                yield row.invoice_id, row.pending

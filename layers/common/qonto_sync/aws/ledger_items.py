@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import logging
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from qonto_sync.aws.state_table import from_item, to_item
 from qonto_sync.domain.ids import AttachmentId, ConnectionName, ETag, InvoiceId, Sha256
 from qonto_sync.domain.invoice import Revision
 from qonto_sync.domain.keys import ledger_key
-from qonto_sync.domain.ledger import LedgerRow, Pending, PendingReason, StoredFile, StoredObject
+from qonto_sync.domain.ledger import NO_VERSION, LedgerRow, Pending, PendingReason, StoredFile, StoredObject
 from qonto_sync.domain.times import from_text, to_precise_text, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from qonto_sync.aws.state_table import Item
 
+_log = logging.getLogger(__name__)
+
 type Fields = dict[str, Any]
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def row_to_item(row: LedgerRow) -> Item:
@@ -41,6 +47,7 @@ def row_to_item(row: LedgerRow) -> Item:
             "pending_since": to_text(pending.since) if pending else None,
             "attempts": pending.attempts if pending else None,
             "detail": pending.detail if pending else None,
+            "message_until": to_text(pending.message_until) if pending and pending.message_until else None,
             "intent_expires_at": to_text(row.intent_expires_at) if row.intent_expires_at else None,
             "deleted_at_source": to_text(row.deleted_at_source) if row.deleted_at_source else None,
         }
@@ -48,12 +55,31 @@ def row_to_item(row: LedgerRow) -> Item:
 
 
 def row_from_item(item: Mapping[str, Any]) -> LedgerRow:
-    """The row that `row_to_item` wrote, its pending times in whole seconds."""
+    """The row that `row_to_item` wrote, its pending times in whole seconds.
+
+    An item that another version of this code or a person wrote may have no such form. Then the row knows nothing but
+    that the invoice is pending: archiving it anew repairs the row.
+    """
     fields = from_item(item)
+    _, connection, invoice_id = fields["pk"].split("#", 2)
+    names = ConnectionName(connection), InvoiceId(invoice_id)
+    try:
+        return _row(*names, fields)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        _log.warning("row_unreadable", extra={"invoice_id": invoice_id, "detail": f"{type(error).__name__}: {error}"})
+        return LedgerRow(
+            *names,
+            version=_version(fields),
+            pending=_unreadable(fields),
+            intent_expires_at=from_text(fields.get("intent_expires_at")),
+        )
+
+
+def _row(connection: ConnectionName, invoice_id: InvoiceId, fields: Fields) -> LedgerRow:
     return LedgerRow(
-        connection=ConnectionName(fields["connection"]),
-        invoice_id=InvoiceId(fields["invoice_id"]),
-        version=int(fields["version"]),
+        connection=connection,
+        invoice_id=invoice_id,
+        version=_required_version(fields),
         revision=Revision(_instant(fields["revision"]), _instant(fields["requested_at"]))
         if "revision" in fields
         else None,
@@ -91,7 +117,33 @@ def _pending(fields: Fields) -> Pending:
         due_at=_instant(fields["due_at"]),
         attempts=int(fields["attempts"]),
         detail=fields["detail"],
+        message_until=_instant(fields["message_until"]) if "message_until" in fields else None,
     )
+
+
+def _unreadable(fields: Fields) -> Pending:
+    """Since when, and until when a message is on its way, as far as the item tells."""
+    written_at = from_text(fields.get("written_at")) or _LONG_AGO
+    return Pending(
+        PendingReason.FAILED,
+        since=from_text(fields.get("pending_since")) or written_at,
+        due_at=from_text(fields.get("due_at")) or written_at,
+        attempts=0,
+        detail="the ledger's row could not be read, and is made anew",
+        message_until=from_text(fields.get("message_until")),
+    )
+
+
+def _required_version(fields: Fields) -> int:
+    version = _version(fields)
+    if version == NO_VERSION:
+        raise ValueError(f"version {fields.get('version')!r} is no number")
+    return version
+
+
+def _version(fields: Fields) -> int:
+    version = fields.get("version")
+    return int(version) if isinstance(version, Decimal) and version > 0 else NO_VERSION
 
 
 def _instant(text: str) -> datetime:

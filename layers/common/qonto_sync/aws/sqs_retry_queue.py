@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from qonto_sync.domain.ids import ConnectionName
-    from qonto_sync.domain.messages import DelayedMessage
+    from qonto_sync.domain.messages import DelayedMessage, RetryMessage
 
 _log = logging.getLogger(__name__)
 
@@ -33,33 +33,39 @@ class SqsRetryQueue(RetryQueue):
         self._queue_url = queue_url
 
     @override
-    def send(self, messages: Iterable[DelayedMessage]) -> int:
-        unsent = 0
+    def send(self, messages: Iterable[DelayedMessage]) -> list[RetryMessage]:
+        unsent: list[RetryMessage] = []
         for batch in batched(messages, _ENTRIES_PER_SEND, strict=False):
-            unsent += self._send([(message_body(message), delay_seconds) for message, delay_seconds in batch])
+            unsent += [batch[index].message for index in self._send(batch)]
         if unsent:
-            _log.warning("messages_not_sent", extra={"count": unsent})
+            _log.warning("messages_not_sent", extra={"count": len(unsent)})
         return unsent
 
     @override
     def schedule_recovery(self, connection: ConnectionName, delay_seconds: int) -> bool:
-        return self._send([(message_body(RecoveryMessage(connection)), delay_seconds)]) == 0
+        return not self._send([(RecoveryMessage(connection), delay_seconds)])
 
-    def _send(self, bodies: Sequence[tuple[str, int]]) -> int:
-        """Sends up to ten bodies with their delays, and returns how many could not be sent."""
+    def _send(self, messages: Sequence[tuple[RetryMessage | RecoveryMessage, int]]) -> list[int]:
+        """Sends up to ten messages with their delays, and returns the indices of those that could not be sent."""
         try:
             with aws_errors(f"queue {self._queue_url}"):
                 answer = self._client.send_message_batch(
                     QueueUrl=self._queue_url,
                     Entries=[
-                        {"Id": str(index), "MessageBody": body, "DelaySeconds": delay}
-                        for index, (body, delay) in enumerate(bodies)
+                        {
+                            "Id": str(index),
+                            "MessageBody": message_body(message),
+                            "DelaySeconds": delay,
+                            # SQS's fair queues: one connection's messages do not delay another's.
+                            "MessageGroupId": message.connection,
+                        }
+                        for index, (message, delay) in enumerate(messages)
                     ],
                 )
         except SyncError as error:
             _log.warning("queue_unavailable", extra={"detail": str(error)})
-            return len(bodies)
-        return len(answer.get("Failed", []))
+            return list(range(len(messages)))
+        return [int(failed["Id"]) for failed in answer.get("Failed", [])]
 
     @override
     def delay(self, receipt_handle: str, seconds: int) -> None:

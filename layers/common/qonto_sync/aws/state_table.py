@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from qonto_sync.aws.clients import aws_errors, error_code
 from qonto_sync.domain.errors import RowChanged
+from qonto_sync.domain.ledger import NO_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,11 @@ type Item = dict[str, Any]
 """An item as DynamoDB's API writes it, such as `{"version": {"N": "1"}}`."""
 
 _IS_NEW = "attribute_not_exists(pk)"
+_NO_VERSION: dict[str, Any] = {
+    "ConditionExpression": "NOT attribute_type(#version, :number)",
+    "ExpressionAttributeNames": {"#version": "version"},
+    "ExpressionAttributeValues": {":number": {"S": "N"}},
+}
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
 
@@ -32,6 +38,10 @@ def to_item(fields: Mapping[str, Any]) -> Item:
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of an item; numbers are `Decimal`."""
     return {name: _deserializer.deserialize(value) for name, value in item.items()}
+
+
+_IN_THE_WAY = frozenset({"ConditionalCheckFailed", "TransactionConflict", "DuplicateItem"})
+"""Why DynamoDB cancels a transaction because of one item: it exists, or another writer is writing it."""
 
 
 class StateTable:
@@ -60,7 +70,9 @@ class StateTable:
         return answer["Responses"].get(self._name, []), [key["pk"]["S"] for key in unprocessed]
 
     def put(self, item: Item, *, read_version: int, is_own: Callable[[Item], bool]) -> None:
-        """Replaces the item if the table still has `read_version`; 0 means that it has no such item.
+        """Replaces the item if the table still has `read_version`.
+
+        0 means that it has no such item, `NO_VERSION` that the item has no number as its version.
 
         Raises:
             RowChanged: the table has another version, and `is_own` does not recognize it as this very write.
@@ -93,11 +105,23 @@ class StateTable:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
 
-    def insert(self, items: Sequence[Item]) -> None:
-        """Writes up to 100 items that do not exist yet, all or none; the SDK's token recognizes its own retries.
+    def replace(self, item: Item) -> None:
+        """Replaces an item that exists; one that does not is not created."""
+        with aws_errors(self.label):
+            try:
+                self._client.put_item(TableName=self._name, Item=item, ConditionExpression="attribute_exists(pk)")
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return
 
-        Raises:
-            RowChanged: one of them exists, or another writer is writing it.
+    def delete(self, pk: str) -> None:
+        """Deletes the item; one that does not exist is no error."""
+        with aws_errors(self.label):
+            self._client.delete_item(TableName=self._name, Key={"pk": {"S": pk}})
+
+    def insert(self, items: Sequence[Item]) -> list[bool]:
+        """Writes up to 100 items that do not exist yet, all or none, and returns which of them were in the way.
+
+        If it returns one that was, none is written. The SDK's token recognizes its own retries.
         """
         with aws_errors(self.label):
             try:
@@ -110,7 +134,12 @@ class StateTable:
             except ClientError as error:
                 if error_code(error) != "TransactionCanceledException":
                     raise
-                raise RowChanged("another writer changed one of these rows") from error
+                answer: Any = error.response
+                in_the_way = [reason.get("Code") in _IN_THE_WAY for reason in answer.get("CancellationReasons", [])]
+                if len(in_the_way) != len(items) or not any(in_the_way):
+                    raise
+                return in_the_way
+        return [False] * len(items)
 
     def query_pending(self, connection: str) -> Iterator[Item]:
         """The items of the index `pending` of this connection, the earliest due first, page by page on demand."""
@@ -146,6 +175,8 @@ class StateTable:
 def _if_version_is(version: int) -> dict[str, Any]:
     if version == 0:
         return {"ConditionExpression": _IS_NEW}
+    if version == NO_VERSION:
+        return _NO_VERSION
     return {
         "ConditionExpression": "#version = :read_version",
         "ExpressionAttributeNames": {"#version": "version"},

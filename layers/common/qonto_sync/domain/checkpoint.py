@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,10 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Every invoice updated up to `synced_until` is archived, or recorded as pending."""
+    """Every invoice updated up to `synced_until` is archived, or recorded as pending, itself or in a gap."""
 
     synced_until: datetime
     version: int
     """1 for the first commit of a connection, then one more for each."""
     run_id: RunId
     """The run that committed it."""
+    resume_from: datetime | None = None
+    """Where the next run begins to read: what is older need not be read again. None in a checkpoint of version 0.1."""
+    committed_at: datetime | None = field(default=None, compare=False)
+    """When it was committed, by the clock of the run; set when it is read."""

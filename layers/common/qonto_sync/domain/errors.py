@@ -8,9 +8,8 @@ SyncError
 │   ├── CredentialsRejected   Qonto's 401, also after one renewal of the credentials
 │   ├── AccessDenied          Qonto's or AWS's 403: a scope, a plan or a policy is missing
 │   ├── Misconfigured         a resource does not exist, or a response that no retry changes
-│   ├── ClockSkew             the clock is wrong, so no window is known to be closed
-│   └── IncompleteRead        a slice that no reading certified
-├── ItemError                 this invoice becomes pending; the run goes on
+│   └── ClockSkew             the clock is wrong, so no window is known to be closed
+├── ItemError                 this invoice becomes pending, or this page a gap; the run goes on
 │   ├── Retriable             back off and try again
 │   └── Permanent             only Qonto can correct it: try again daily, and report it
 ├── NotFound                  Qonto does not have the invoice, or deleted it
@@ -67,12 +66,8 @@ class ClockSkew(Fatal):
     """This machine's clock and Qonto's differ by more than the lag, so no window is known to be closed."""
 
 
-class IncompleteRead(Fatal):
-    """No reading of a slice certified that its pages are complete."""
-
-
 class ItemError(SyncError):
-    """One invoice could not be archived now."""
+    """One invoice could not be archived now, or one page not be read."""
 
 
 class Retriable(ItemError):

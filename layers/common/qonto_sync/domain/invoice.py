@@ -144,7 +144,8 @@ class InvoicePage:
 
     number: int
     invoices: tuple[Invoice, ...]
-    total_count: int
+    total_count: int | None
+    """None for a page past the end, which does not tell it."""
     total_pages: int
     clock_skew: timedelta
     """How far Qonto's clock is from ours at least; zero when they may agree, or Qonto sends no `Date`."""

@@ -49,6 +49,11 @@ def ledger_key(connection: ConnectionName, invoice_id: InvoiceId) -> str:
     return f"invoice#{connection}#{invoice_id}"
 
 
+def gap_key(connection: ConnectionName, gap_id: str) -> str:
+    """The `pk` of a gap."""
+    return f"gap#{connection}#{gap_id}"
+
+
 def refresh_key(connection: ConnectionName) -> str:
     """The `pk` of the lease to refresh a connection's token."""
     return f"refresh#{connection}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,6 +46,8 @@ class PendingReason(StrEnum):
     """A writer recorded that it is replacing an object, and has not finished."""
     FAILED = "failed"
     """An attempt failed in a way that may pass."""
+    NOT_FOUND = "not_found"
+    """Qonto answered 404 once; when it does so again, the invoice counts as deleted."""
     REJECTED = "rejected"
     """An attempt failed in a way that only Qonto can correct."""
 
@@ -61,6 +63,11 @@ class Pending:
     """How many attempts in a row ended with this reason."""
     detail: str
     """For a person: what happened, without content or credentials."""
+    message_until: datetime | None = None
+    """Until then a message for this attempt may be on its way, so that no other is sent; None if none was sent."""
+
+
+NO_VERSION: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ class LedgerRow:
     connection: ConnectionName
     invoice_id: InvoiceId
     version: int = 0
-    """0: the row is not in the table yet."""
+    """0: the row is not in the table yet; `NO_VERSION`: it is there, without a version that can be read."""
     revision: Revision | None = None
     digest: Sha256 | None = None
     status: str | None = None
@@ -84,7 +91,7 @@ class LedgerRow:
     @property
     def is_written(self) -> bool:
         """Whether the row is in the table."""
-        return self.version > 0
+        return self.version != 0
 
     @property
     def objects(self) -> tuple[StoredObject, ...]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from reprlib import repr as shown
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from qonto_sync.domain.errors import InvalidEvent
 from qonto_sync.domain.ids import CONNECTION_PATTERN, LONGEST_ID, ConnectionName, InvoiceId, is_usable_id
-from qonto_sync.domain.ledger import PendingReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,9 +18,6 @@ WEBHOOK: Final = "webhook"
 
 _VERSION: Final = 1
 _TOKEN_REFRESH: Final = "refresh"  # noqa: S105 - a message's reason
-_REASONS = (*PendingReason, WEBHOOK)
-
-type MessageReason = PendingReason | Literal["webhook"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +26,8 @@ class RetryMessage:
 
     connection: ConnectionName
     invoice_id: InvoiceId
-    reason: MessageReason
+    reason: str
+    """A `PendingReason`, `WEBHOOK`, or what another version of this code writes: for a person, except `WEBHOOK`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +62,7 @@ def parse_message(body: str) -> RetryMessage | RecoveryMessage:
     invoice_id = fields.get("invoice_id")
     if not is_usable_id(invoice_id):
         raise InvalidEvent(f"'invoice_id' is not a text of 1 to {LONGEST_ID} characters")
-    return RetryMessage(connection, InvoiceId(invoice_id), _reason(fields.get("reason")))
+    return RetryMessage(connection, InvoiceId(invoice_id), str(fields.get("reason")))
 
 
 def message_body(message: RetryMessage | RecoveryMessage) -> str:
@@ -73,7 +70,7 @@ def message_body(message: RetryMessage | RecoveryMessage) -> str:
     fields: dict[str, Any] = {"version": _VERSION, "connection": message.connection}
     match message:
         case RetryMessage():
-            fields |= {"invoice_id": message.invoice_id, "reason": str(message.reason)}
+            fields |= {"invoice_id": message.invoice_id, "reason": message.reason}
         case RecoveryMessage():
             fields |= {"reason": _TOKEN_REFRESH}
     return json.dumps(fields)
@@ -95,12 +92,3 @@ def connection_name(value: Any) -> ConnectionName:
 def listed(values: Iterable[str]) -> str:
     """The values in order, quoted, for an error message."""
     return ", ".join(repr(str(value)) for value in sorted(values))
-
-
-def _reason(value: Any) -> MessageReason:
-    if value == WEBHOOK:
-        return WEBHOOK
-    try:
-        return PendingReason(str(value))
-    except ValueError as error:
-        raise InvalidEvent(f"'reason' is none of {listed(_REASONS)}") from error

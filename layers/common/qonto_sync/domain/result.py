@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 
     from qonto_sync.domain.checkpoint import Checkpoint
     from qonto_sync.domain.errors import ItemError
+    from qonto_sync.domain.gap import Gap
     from qonto_sync.domain.ids import ConnectionName, RunId
     from qonto_sync.domain.ledger import LedgerRow, Pending
+    from qonto_sync.domain.reading import Reading
     from qonto_sync.domain.request_counts import AwsService, RequestKind
-    from qonto_sync.domain.window import Reading, Window
+    from qonto_sync.domain.window import Window
+
+
+_ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,8 @@ class InvoiceResult:
     file_bytes: int = 0
     failure: ItemError | None = None
     """The error that made the invoice pending, if one did."""
+    is_unexpected: bool = False
+    """Whether that is an error in this project's own code."""
 
 
 class RunOutcome(StrEnum):
@@ -52,15 +59,26 @@ class Backlog:
     """What the ledger lists as pending for the connection, from this run and earlier ones."""
 
     counted_at: datetime
+    counted_before: datetime | None = None
+    """When an earlier run counted; None if none did."""
     by_reason: Counter[PendingReason] = field(default_factory=Counter)
     oldest_since: datetime | None = None
     reached_a_day: int = 0
-    """How many have become a day old since the connection's last commit before this run."""
+    """How many invoices and gaps have become a day old since `counted_before`."""
 
     def add(self, pending: Pending) -> None:
         """Counts one more invoice."""
         self.by_reason[pending.reason] += 1
-        self.oldest_since = min(self.oldest_since or pending.since, pending.since)
+        self._add_since(pending.since)
+
+    def add_gap(self, gap: Gap) -> None:
+        """Counts the age of a gap, which is no invoice."""
+        self._add_since(gap.since)
+
+    def _add_since(self, since: datetime) -> None:
+        self.oldest_since = min(self.oldest_since or since, since)
+        if self.counted_before:
+            self.reached_a_day += self.counted_before < since + _ONE_DAY <= self.counted_at
 
     @property
     def oldest_age(self) -> timedelta:
@@ -93,6 +111,8 @@ class Tally:
     file_bytes: int = 0
     distinct: int = 0
     total_count: int = 0
+    attempted: int = 0
+    """Invoices that were worked on, whatever became of them."""
     gaps: int = 0
     """Gaps of the connection that are left when the run ends, those of earlier runs included."""
     gaps_recorded: int = 0
@@ -104,6 +124,7 @@ class Tally:
 
     def add_result(self, result: InvoiceResult) -> None:
         """Counts an invoice that was worked on."""
+        self.attempted += 1
         if result.row.pending and result.row.pending.reason is not PendingReason.SETTLING:
             self.pending += 1
         else:
@@ -113,6 +134,7 @@ class Tally:
         self.files_archived += result.file_written
         self.files_unchanged += result.file_unchanged
         self.file_bytes += result.file_bytes
+        self.unexpected_errors += result.is_unexpected
 
     def add_unchanged(self, row: LedgerRow) -> None:
         """Counts an invoice that needed no work in this run."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from qonto_sync.domain.errors import Permanent
 from qonto_sync.domain.ledger import Pending, PendingReason
 from qonto_sync.domain.messages import DelayedMessage, RetryMessage
+from qonto_sync.domain.times import ONE_SECOND, whole_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from qonto_sync.domain.errors import ItemError
+    from qonto_sync.domain.errors import ItemError, SyncError
     from qonto_sync.domain.invoice import Invoice
     from qonto_sync.domain.ledger import LedgerRow
 
@@ -25,7 +27,10 @@ LONGEST_DELAY = timedelta(minutes=15)
 """SQS delays a message for this long at most; the hourly run sends messages for what is due later."""
 
 OVERDUE_AFTER = timedelta(minutes=15)
-"""An attempt that has not been made so long after its due time: its message counts as lost."""
+"""An attempt that has not been made so long after its due time needs a message, unless one is on its way."""
+
+MESSAGE_LIFETIME = timedelta(hours=6)
+"""How long the queue keeps a message; the template says so, too."""
 
 _AWAITING = (
     timedelta(seconds=15),
@@ -36,16 +41,29 @@ _AWAITING = (
     timedelta(hours=24),
 )
 _FIRST_BACKOFF = timedelta(seconds=30)
-_LONGEST_BACKOFF = timedelta(minutes=15)
+_LONGEST_BACKOFF = timedelta(hours=1)
+_DOUBLINGS = 8
+"""Attempts until the backoff has reached its longest."""
+_AFTER_BACKOFF = timedelta(hours=6)
+_FINAL_INTERVAL = timedelta(hours=24)
 _REJECTED_INTERVAL = timedelta(hours=24)
 _SHORTEST = timedelta(seconds=1)
 
 
 def backoff(attempts: int, random: Callable[[], float]) -> timedelta:
-    """The wait after this many failed attempts (1 or more): exponential with full jitter, at most 15 minutes."""
-    doublings = min(max(attempts, 1) - 1, 10)
-    longest = min(_FIRST_BACKOFF * (1 << doublings), _LONGEST_BACKOFF)
+    """The wait after this many failed attempts (1 or more).
+
+    It doubles from 30 seconds to an hour, with full jitter; then it is 6 hours once, then 24 hours.
+    """
+    if attempts > _DOUBLINGS:
+        return _AFTER_BACKOFF if attempts == _DOUBLINGS + 1 else _FINAL_INTERVAL
+    longest = min(_FIRST_BACKOFF * (1 << max(attempts - 1, 0)), _LONGEST_BACKOFF)
     return max(longest * random(), _SHORTEST)
+
+
+def gap_due_at(attempts: int, now: datetime) -> datetime:
+    """When to read a gap again after this many readings. Without jitter, as each connection's run has its own time."""
+    return now + backoff(attempts, lambda: 1.0)
 
 
 def seconds_until(due_at: datetime, now: datetime) -> int:
@@ -54,9 +72,14 @@ def seconds_until(due_at: datetime, now: datetime) -> int:
 
 
 def message_for(row: LedgerRow, now: datetime) -> DelayedMessage | None:
-    """The message that triggers the next attempt at this invoice; None when none is due within `LONGEST_DELAY`."""
+    """The message that triggers the next attempt at this invoice.
+
+    None when none is due within `LONGEST_DELAY`, or one is on its way already.
+    """
     pending = row.pending
     if pending is None or pending.due_at - now > LONGEST_DELAY:
+        return None
+    if pending.message_until and pending.message_until > now:
         return None
     return DelayedMessage(
         RetryMessage(row.connection, row.invoice_id, pending.reason),
@@ -70,6 +93,39 @@ def after_failure(error: ItemError, previous: Pending | None, now: datetime, ran
     since, attempts = _continued(previous, reason, now)
     interval = _REJECTED_INTERVAL if reason is PendingReason.REJECTED else backoff(attempts, random)
     return Pending(reason, since, now + interval, attempts, str(error))
+
+
+def is_overdue(pending: Pending, now: datetime) -> bool:
+    """Whether an attempt was not made when it was due, and no message for it can be on its way."""
+    on_its_way = pending.message_until is not None and pending.message_until > now
+    return pending.due_at <= now - OVERDUE_AFTER and not on_its_way
+
+
+def after_connection_failure(error: SyncError, previous: Pending | None, now: datetime) -> Pending:
+    """The next attempt at an invoice that was not tried, because nothing of its connection can be."""
+    if previous:
+        return replace(previous, due_at=now + _LONGEST_BACKOFF, message_until=None)
+    return Pending(PendingReason.FAILED, now, now + _LONGEST_BACKOFF, 0, str(error))
+
+
+def after_not_found(previous: Pending | None, now: datetime) -> Pending:
+    """The next request for an invoice that Qonto says it does not have."""
+    since, attempts = _continued(previous, PendingReason.NOT_FOUND, now)
+    detail = "Qonto answered 404: it is asked once more before the invoice counts as deleted"
+    # The ledger keeps whole seconds, and rounds down.
+    due_at = whole_seconds(now) + ONE_SECOND + SETTLING_TIME
+    return Pending(PendingReason.NOT_FOUND, since, due_at, attempts, detail)
+
+
+def awaits_confirmation(row: LedgerRow) -> bool:
+    """Whether a 404 is to be confirmed by another one."""
+    return row.pending is not None and row.pending.reason is PendingReason.NOT_FOUND
+
+
+def confirms_deletion(row: LedgerRow, requested_at: datetime) -> bool:
+    """Whether a 404 to this request is the second one, long enough after the first."""
+    pending = row.pending
+    return pending is not None and pending.reason is PendingReason.NOT_FOUND and pending.due_at <= requested_at
 
 
 def is_unchanged(invoice: Invoice, row: LedgerRow | None) -> bool:
@@ -98,7 +154,7 @@ def after_archiving(invoice: Invoice, row: LedgerRow | None, fetched_at: datetim
         return None
     if previous and is_unchanged(invoice, row) and previous.reason is PendingReason.SETTLING:
         # One more request is enough, even when Qonto's clock is wrong.
-        return None if previous.due_at <= fetched_at else previous
+        return None if previous.due_at <= fetched_at else replace(previous, message_until=None)
     detail = "the invoice changed a moment ago: Qonto may make its PDF again"
     return Pending(PendingReason.SETTLING, fetched_at, fetched_at + SETTLING_TIME, 1, detail)
 

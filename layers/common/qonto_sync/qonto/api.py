@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 from qonto_sync.domain.errors import (
     AccessDenied,
     CredentialsRejected,
-    Misconfigured,
     NotFound,
     Permanent,
     Retriable,
@@ -35,13 +34,11 @@ if TYPE_CHECKING:
 
     from qonto_sync.domain.errors import SyncError
     from qonto_sync.domain.ids import AttachmentId, InvoiceId
+    from qonto_sync.domain.reading import PageLayout
     from qonto_sync.domain.window import Window
     from qonto_sync.ports import Clock
     from qonto_sync.qonto.authenticated_client import AuthenticatedClient
     from qonto_sync.qonto.raw_json import RawValue
-
-PER_PAGE = 100
-"""Qonto's maximum."""
 
 _LONGEST_REASON = 200
 _LONGEST_SIZE = 18
@@ -56,33 +53,26 @@ class QontoApi(InvoiceSource):
         self._clock = clock
 
     @override
-    def page(self, window: Window, number: int) -> InvoicePage:
-        start, end = window.filter_bounds
-        query = urlencode(
-            {
-                "filter[updated_at_from]": to_text(start),
-                "filter[updated_at_to]": to_text(end),
-                "exclude_imported": "false",
-                "sort_by": "created_at:asc",
-                "per_page": PER_PAGE,
-                "page": number,
-            }
-        )
+    def page(self, window: Window, number: int, layout: PageLayout) -> InvoicePage:
         requested_at = self._clock.now()
-        response = self._client.send("GET", f"/v2/client_invoices?{query}")
+        response = self._client.send("GET", f"/v2/client_invoices?{_query(window, number, layout)}")
         skew = _clock_skew(response, requested_at, self._clock.now())
         if response.status == HTTPStatus.UNPROCESSABLE_ENTITY and number > 1:
             # A page past the end; the response has no totals.
-            return InvoicePage(number, (), 0, 0, skew)
+            return InvoicePage(number, (), None, 0, skew)
         if response.status != HTTPStatus.OK:
             raise _list_error(response)
-        listed = partial(_listed, requested_at=requested_at, listed_until=end)
+        _, listed_until = window.filter_bounds
+        listed = partial(_listed, requested_at=requested_at, listed_until=listed_until)
         answer = _object(response, "the list of client invoices", {"client_invoices": listed})
         if "client_invoices" not in answer:
             raise Retriable(f"the list of client invoices is not there{trace_suffix(response)}")
         invoices = tuple(answer["client_invoices"].value)
-        total_count, total_pages = _totals(answer, response)
-        if number == 1 and len({invoice.id for invoice in invoices}) < len(invoices) >= PER_PAGE:
+        if number > 1 and not invoices:
+            # Past the end: whatever it says of the count, it does not count the pages before it.
+            return InvoicePage(number, (), None, 0, skew)
+        total_count, total_pages = _totals(answer, response, layout.per_page)
+        if number == 1 and len({invoice.id for invoice in invoices}) < len(invoices) >= layout.per_page:
             # If Qonto counts invoices but cuts pages by rows, an invoice that is listed twice hides another one.
             total_pages = max(total_pages, 2)
         return InvoicePage(number, invoices, total_count, total_pages, skew)
@@ -125,6 +115,24 @@ class QontoApi(InvoiceSource):
         )
 
 
+def _query(window: Window, number: int, layout: PageLayout) -> str:
+    start, end = window.filter_bounds
+    created_from, created_to = window.created_filter_bounds
+    parameters: dict[str, str | int] = {
+        "filter[updated_at_from]": to_text(start),
+        "filter[updated_at_to]": to_text(end),
+        "exclude_imported": "false",
+        "sort_by": "created_at:desc" if layout.newest_first else "created_at:asc",
+        "per_page": layout.per_page,
+        "page": number,
+    }
+    if created_from:
+        parameters["filter[created_at_from]"] = to_text(created_from)
+    if created_to:
+        parameters["filter[created_at_to]"] = to_text(created_to)
+    return urlencode(parameters)
+
+
 def _object(
     response: urllib3.BaseHTTPResponse, what: str, convert: Mapping[str, Callable[[RawValue], object]] | None = None
 ) -> dict[str, RawValue]:
@@ -154,7 +162,7 @@ def _document(row: RawValue) -> bytes:
     return row.text.encode("utf-8", "surrogateescape")
 
 
-def _totals(answer: Mapping[str, RawValue], response: urllib3.BaseHTTPResponse) -> tuple[int, int]:
+def _totals(answer: Mapping[str, RawValue], response: urllib3.BaseHTTPResponse, per_page: int) -> tuple[int, int]:
     """`total_count` and the number of pages. Nothing else in `meta` is reliable."""
     meta = answer["meta"].value if "meta" in answer else None
     if not isinstance(meta, dict):
@@ -165,7 +173,7 @@ def _totals(answer: Mapping[str, RawValue], response: urllib3.BaseHTTPResponse) 
     pages = meta.get("total_pages")
     announced = pages if isinstance(pages, int) and not isinstance(pages, bool) else 0
     # One page too many is empty; one too few would lose invoices. A page has at least one invoice.
-    return total_count, max(min(announced, total_count), -(-total_count // PER_PAGE))
+    return total_count, max(min(announced, total_count), -(-total_count // per_page))
 
 
 def _size(value: Any) -> int | None:
@@ -198,13 +206,11 @@ def _http_error(response: urllib3.BaseHTTPResponse, what: str) -> SyncError:
 
 
 def _list_error(response: urllib3.BaseHTTPResponse) -> SyncError:
-    """Like `_http_error`, for the list: without it there is no run, so an error that no retry changes is fatal."""
+    """Like `_http_error`, for the list: without access to it there is no run, and no page is missing for good."""
     error = _http_error(response, "the list of client invoices")
     if response.status == HTTPStatus.FORBIDDEN:
         return AccessDenied(str(error))
-    if isinstance(error, NotFound | Permanent):
-        return Misconfigured(f"{error}. Check QONTO_API_URL")
-    return error
+    return Permanent(str(error)) if isinstance(error, NotFound) else error
 
 
 def _reason(response: urllib3.BaseHTTPResponse) -> str:

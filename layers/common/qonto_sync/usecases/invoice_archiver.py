@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, override
 
 from qonto_sync.domain import keys, retry_schedule
-from qonto_sync.domain.errors import Conflict, ItemError, NotFound, Permanent, Retriable
+from qonto_sync.domain.errors import Conflict, ItemError, NotFound, Permanent, Retriable, SyncError
 from qonto_sync.domain.ids import is_identified
 from qonto_sync.domain.invoice import NO_USABLE_ID
 from qonto_sync.domain.ledger import LedgerRow, PendingReason, StoredFile
@@ -23,6 +23,7 @@ from qonto_sync.usecases.write_intent import WriteIntent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from qonto_sync.domain.ids import ConnectionName, InvoiceId
     from qonto_sync.domain.invoice import Invoice
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from qonto_sync.ports import ArchiveStore, AttachmentFiles, Clock, InvoiceSource, Ledger
 
 _log = logging.getLogger(__name__)
-
-_UNEXPECTED = (ValueError, TypeError, LookupError, ArithmeticError)
-"""One invoice that the code cannot handle must not stop the others."""
 
 _ATTEMPTS = 3
 """How often an invoice is read again because another writer was faster, before it becomes pending."""
@@ -66,41 +64,51 @@ class InvoiceArchiver:
         `row` is the ledger's row, read after the invoice was. When this returns, the ledger says that the invoice is
         archived or pending. An error means that the ledger could not be written, or that the run must stop.
         """
-        result = self._recording_failures(
-            invoice.id, invoice.status, lambda: self._archive_with_retries(invoice.id, (invoice, row))
-        )
-        if result.failure and result.row.document is None and not is_identified(invoice.id):
-            # It cannot be requested by id later, so its page must be read again.
-            raise result.failure
-        return result
+        return self._archive_listed(invoice, lambda: self._archive_with_retries(invoice.id, (invoice, row)))
 
     def archive_new(self, invoice: Invoice) -> InvoiceResult:
         """Like `archive` for an invoice without a ledger row, but leaves the row to be inserted by the caller.
 
         The result's row is then not written yet. After a conflict or a failure it is written, as by `archive`.
         """
-        intent = WriteIntent(self._store, _UnwrittenRows(), self._clock)
-        with suppress(Conflict, ItemError, *_UNEXPECTED):
-            return _logged(self._archive_once(invoice, None, intent))
-        return self.archive(invoice, None)
+
+        def attempt() -> InvoiceResult:
+            with suppress(Conflict, ItemError):
+                return self._archive_once(invoice, None, WriteIntent(self._store, _UnwrittenRows(), self._clock))
+            return self._archive_with_retries(invoice.id, (invoice, None))
+
+        return self._archive_listed(invoice, attempt)
 
     def archive_latest(self, invoice_id: InvoiceId) -> InvoiceResult:
         """Like `archive`, with Qonto's current version; an invoice that Qonto deleted is marked so."""
         return self._recording_failures(invoice_id, None, lambda: self._archive_with_retries(invoice_id, None))
 
+    def _archive_listed(self, invoice: Invoice, attempt: Callable[[], InvoiceResult]) -> InvoiceResult:
+        result = self._recording_failures(invoice.id, invoice.status, attempt)
+        if result.failure and result.row.document is None and not is_identified(invoice.id):
+            # It cannot be requested by id later, so its page must be read again.
+            raise result.failure
+        return result
+
     def _recording_failures(
         self, invoice_id: InvoiceId, status: str | None, attempt: Callable[[], InvoiceResult]
     ) -> InvoiceResult:
+        is_unexpected = False
+        failure: ItemError
         try:
             result = attempt()
         except ItemError as error:
             failure = error
-        except _UNEXPECTED as error:
+        except SyncError:
+            raise  # the run's own
+        except Exception as error:  # noqa: BLE001 - whatever it is, other invoices go on
             _log.exception("invoice_unexpected_error", extra={"invoice_id": invoice_id})
             failure = Retriable(f"unexpected {type(error).__name__}")
+            is_unexpected = True
         else:
             return _logged(result)
-        return _logged(InvoiceResult(self._record(invoice_id, status, failure), failure=failure))
+        row = self._record(invoice_id, status, failure)
+        return _logged(InvoiceResult(row, failure=failure, is_unexpected=is_unexpected))
 
     def _archive_with_retries(
         self, invoice_id: InvoiceId, known: tuple[Invoice, LedgerRow | None] | None
@@ -108,13 +116,14 @@ class InvoiceArchiver:
         """Archives `known`, or Qonto's current version; after a conflict always the latter."""
         intent = WriteIntent(self._store, self._ledger, self._clock)
         for _ in range(_ATTEMPTS):
+            requested_at = self._clock.now()
             try:
                 invoice, row = known or self._fetch(invoice_id)
                 if row and row.is_newer_than(invoice) and not retry_schedule.confirms_rollback(invoice, row):
                     return self._defer_stale_read(invoice, row)
                 return self._archive_once(invoice, row, intent)
             except NotFound:
-                return self._mark_deleted(invoice_id)
+                return self._not_found(invoice_id, requested_at)
             except Conflict as conflict:
                 _log.info("write_conflict", extra={"invoice_id": invoice_id, "conflict": str(conflict)})
                 known = None
@@ -209,14 +218,23 @@ class InvoiceArchiver:
     def _row(self, invoice_id: InvoiceId) -> LedgerRow | None:
         return self._ledger.rows(self._connection, [invoice_id]).get(invoice_id)
 
-    def _mark_deleted(self, invoice_id: InvoiceId) -> InvoiceResult:
-        """Only drafts can be deleted; for any other invoice a 404 is an error at Qonto."""
+    def _not_found(self, invoice_id: InvoiceId, requested_at: datetime) -> InvoiceResult:
+        """Marks the invoice as deleted after a second 404, some time after the first: one may be an error at Qonto.
+
+        Only drafts can be deleted; for any other invoice a 404 is an error at Qonto.
+        """
         row = self._row(invoice_id) or LedgerRow(self._connection, invoice_id)
         if row.status not in {"draft", None}:
             raise Permanent("Qonto answered 404 for an invoice that is no draft")
-        deleted_at = row.deleted_at_source or self._clock.now()
+        now = self._clock.now()
+        if row.deleted_at_source or retry_schedule.confirms_deletion(row, requested_at):
+            after = replace(row, pending=None, deleted_at_source=row.deleted_at_source or now)
+        elif retry_schedule.awaits_confirmation(row):
+            after = row
+        else:
+            after = replace(row, pending=retry_schedule.after_not_found(row.pending, now))
         try:
-            return InvoiceResult(self._ledger.write(replace(row, pending=None, deleted_at_source=deleted_at)))
+            return InvoiceResult(row if after == row else self._ledger.write(after))
         except Conflict as conflict:
             raise Retriable("another writer changed the invoice while it was marked as deleted") from conflict
 

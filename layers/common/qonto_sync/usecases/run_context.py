@@ -9,19 +9,25 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from qonto_sync.domain.ids import ConnectionName
-    from qonto_sync.ports import Clock, Deadline, Ledger, RetryQueue
+    from qonto_sync.ports import Clock, Deadline, Gaps, InvoiceSource, Ledger, PendingIndex
     from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
+    from qonto_sync.usecases.retry_messages import RetryMessages
 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """One connection's ledger, queue and archiver, and the invocation's time and threads."""
+    """One connection's source, state and archiver, and the invocation's time and threads."""
 
     connection: ConnectionName
+    source: InvoiceSource
     archiver: InvoiceArchiver
     ledger: Ledger
-    queue: RetryQueue
+    gaps: Gaps
+    pending: PendingIndex
+    messages: RetryMessages
     executor: Executor
     clock: Clock
     deadline: Deadline
+    last_deadline: Deadline
+    """Later than `deadline`: for what is done at the end of every run, also of one that had no time left."""
     dry_run: bool = False

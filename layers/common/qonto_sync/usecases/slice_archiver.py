@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import batched
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from qonto_sync.domain.ids import InvoiceId, Sha256
     from qonto_sync.domain.invoice import Invoice, InvoicePage
     from qonto_sync.domain.ledger import LedgerRow
+    from qonto_sync.domain.reading import Reading
     from qonto_sync.domain.result import InvoiceResult, Tally
-    from qonto_sync.domain.window import Reading
     from qonto_sync.usecases.run_context import RunContext
 
 _ROWS_PER_INSERT = 100
@@ -29,8 +30,10 @@ class _Step(NamedTuple):
     """What became of one invoice so far."""
 
     invoice: Invoice
-    result: InvoiceResult | None
-    """Its row may still have to be inserted; None when the insertion failed."""
+    result: InvoiceResult
+    """Its row may still have to be inserted."""
+    in_the_way: bool = False
+    """Whether the row could not be inserted."""
 
 
 class SliceArchiver:
@@ -45,11 +48,11 @@ class SliceArchiver:
         self._done: list[InvoiceResult] = []
         self._unwritten: list[_Step] = []
         """New invoices that are in the archive and not yet in the ledger."""
-        self._not_inserted: list[Invoice] = []
-        """New invoices whose rows could not be inserted."""
+        self._not_inserted: list[_Step] = []
+        """New invoices that are in the archive, and whose rows could not be inserted."""
 
-    def archive(self, reading: Reading, fetch: Callable[[int], InvoicePage]) -> None:
-        """Archives the invoices of one page while the next page is read.
+    def archive(self, reading: Reading, fetch: Callable[[int], Iterable[InvoicePage]]) -> None:
+        """Archives the invoices of one page while the next page is read. `fetch` is as `Reading.pages` takes it.
 
         When this returns, the ledger says of each invoice seen that it is archived or pending. Messages for what is due
         soon are sent, also when this raises.
@@ -65,7 +68,7 @@ class SliceArchiver:
                 tasks.drain()
                 while self._unwritten or self._not_inserted:
                     self._insert_rows(tasks)
-                    self._archive_not_inserted(tasks)
+                    self._write_not_inserted(tasks)
                     tasks.drain()
         finally:
             self._flush()
@@ -91,11 +94,13 @@ class SliceArchiver:
             batch, self._unwritten = self._unwritten[:_ROWS_PER_INSERT], self._unwritten[_ROWS_PER_INSERT:]
             tasks.submit(partial(self._insert, batch))
 
-    def _archive_not_inserted(self, tasks: BoundedTasks[list[_Step]]) -> None:
-        """Archives them one by one: another writer archives one of them, too, or a response was lost."""
-        invoices, self._not_inserted = self._not_inserted, []
-        for invoice in invoices:
-            tasks.submit(partial(self._archive_and_write, invoice, None))
+    def _write_not_inserted(self, tasks: BoundedTasks[list[_Step]]) -> None:
+        """Writes these rows one by one: another writer archives the invoices, too, or a response was lost."""
+        steps, self._not_inserted = self._not_inserted, []
+        for batch in batched(steps, _ROWS_PER_INSERT, strict=False):
+            rows = self._context.ledger.rows(self._context.connection, [step.invoice.id for step in batch])
+            for step in batch:
+                tasks.submit(partial(self._write, step, rows.get(step.invoice.id)))
 
     def _archive(self, invoice: Invoice, row: LedgerRow | None) -> list[_Step]:
         if row:
@@ -105,21 +110,31 @@ class SliceArchiver:
     def _archive_and_write(self, invoice: Invoice, row: LedgerRow | None) -> list[_Step]:
         return [_Step(invoice, self._context.archiver.archive(invoice, row))]
 
+    def _write(self, step: _Step, row: LedgerRow | None) -> list[_Step]:
+        """Archives the invoice over another writer's row, unless it is the row of the same version."""
+        if row and retry_schedule.is_unchanged(step.invoice, row):
+            return [step._replace(result=replace(step.result, row=row), in_the_way=False)]
+        if row is None:
+            with suppress(RowChanged, ItemError):
+                written = self._context.ledger.write(step.result.row)
+                return [step._replace(result=replace(step.result, row=written), in_the_way=False)]
+        return self._archive_and_write(step.invoice, row)
+
     def _insert(self, steps: Sequence[_Step]) -> list[_Step]:
+        rows: Sequence[LedgerRow | None]
         try:
-            rows = self._context.ledger.insert([step.result.row for step in steps if step.result])
-        except (RowChanged, ItemError):
-            return [_Step(step.invoice, None) for step in steps]
+            rows = self._context.ledger.insert([step.result.row for step in steps])
+        except ItemError:
+            rows = [None] * len(steps)
         return [
-            _Step(step.invoice, replace(step.result, row=row))
+            step._replace(result=replace(step.result, row=row)) if row else step._replace(in_the_way=True)
             for step, row in zip(steps, rows, strict=True)
-            if step.result
         ]
 
     def _collect(self, steps: Iterable[_Step]) -> None:
         for step in steps:
-            if step.result is None:
-                self._not_inserted.append(step.invoice)
+            if step.in_the_way:
+                self._not_inserted.append(step)
             elif step.result.row.is_written:
                 self._done.append(step.result)
             else:
@@ -144,9 +159,7 @@ class SliceArchiver:
         # them.
         for batch in batched(self._unwritten, _ROWS_PER_INSERT, strict=False):
             self._collect(self._insert(batch))
-        now = self._context.clock.now()
         for result in self._done:
             self._tally.add_result(result)
-        messages = (retry_schedule.message_for(result.row, now) for result in self._done)
-        self._context.queue.send(message for message in messages if message)
+        self._context.messages.send_due(result.row for result in self._done)
         self._done, self._unwritten, self._not_inserted = [], [], []

@@ -1,46 +1,35 @@
 """One run of the hourly sync: reads the window slice by slice, and commits the checkpoint after each.
 
-A slice is read completely, each of its invoices is archived or recorded as pending in the ledger, and only then is the
-checkpoint committed. A crash costs the reading of one slice at most: the ledger has what was archived.
+A slice is read completely, each of its invoices is archived or recorded as pending in the ledger, what could not be
+read is recorded as a gap, and only then is the checkpoint committed. A crash costs the reading of one slice at most:
+the ledger has what was archived.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from functools import partial
-from itertools import batched
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from qonto_sync.domain import retry_schedule
 from qonto_sync.domain.checkpoint import Checkpoint
-from qonto_sync.domain.errors import ClockSkew, DeadlineReached, IncompleteRead, InvalidSettings, Superseded
-from qonto_sync.domain.messages import DelayedMessage, RetryMessage
-from qonto_sync.domain.result import Backlog, RunOutcome, SyncResult, Tally
+from qonto_sync.domain.errors import ClockSkew, DeadlineReached, InvalidSettings, Retriable, Superseded
+from qonto_sync.domain.gap import GapReason
+from qonto_sync.domain.result import RunOutcome, SyncResult, Tally
 from qonto_sync.domain.times import to_text
-from qonto_sync.domain.window import Reading, window_to_cover
-from qonto_sync.usecases.slice_archiver import SliceArchiver
+from qonto_sync.domain.window import window_to_cover
+from qonto_sync.usecases.gap_work import NO_TIME, GapWork
+from qonto_sync.usecases.pending_pass import requeue_overdue
+from qonto_sync.usecases.window_reader import Cut, Incomplete, WindowReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime, timedelta
 
     from qonto_sync.domain.ids import RunId
-    from qonto_sync.domain.invoice import InvoicePage
     from qonto_sync.domain.window import Window
-    from qonto_sync.ports import Checkpoints, InvoiceSource
+    from qonto_sync.ports import Checkpoints
     from qonto_sync.usecases.run_context import RunContext
 
 _log = logging.getLogger(__name__)
-
-_READINGS = 3
-"""How often a slice is read before it is cut, or the run gives up."""
-
-_MOST_PAGES = 10_000
-"""More than a run has time to read."""
-
-_REQUEUE_BATCH = 100
-"""Pending invoices that are handled between two checks of the deadline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,59 +47,44 @@ class SyncPolicy:
 class SyncRun:
     """One run for one connection; made for it, and used once."""
 
-    def __init__(
-        self,
-        run_id: RunId,
-        context: RunContext,
-        policy: SyncPolicy,
-        *,
-        source: InvoiceSource,
-        checkpoints: Checkpoints,
-    ) -> None:
+    def __init__(self, run_id: RunId, context: RunContext, policy: SyncPolicy, *, checkpoints: Checkpoints) -> None:
         self._run_id = run_id
         self._context = context
         self._policy = policy
-        self._source = source
         self._checkpoints = checkpoints
         self._tally = Tally()
-        self._checkpoint: Checkpoint | None = None
 
     def execute(self) -> SyncResult:
-        """Reads the window as far as time allows, then counts what is pending and requeues what is overdue.
+        """Reads the window as far as time allows, then works on what is pending.
 
         Raises:
             Fatal: the run cannot go on. The checkpoint is at the end of the last complete slice.
             Retriable: Qonto or AWS could not be reached in time. The checkpoint is there, too.
         """
-        self._checkpoint = self._checkpoints.read(self._context.connection)
+        self._checkpoint = before = self._checkpoints.read(self._context.connection)
         window = self._window()
-        # The start of the window's fresh end; the docstring of `window` gives the reason.
+        # The start of the window's fresh end; the docstring of `domain.reading` gives the reason.
         self._fresh_from = window.end - self._policy.overlap
+        self._read_until: datetime | None = None
+        reader = WindowReader(
+            self._context,
+            self._tally,
+            fresh_from=self._fresh_from,
+            lag=self._policy.lag,
+            pages_per_slice=self._policy.pages_per_slice,
+            in_flight=self._policy.in_flight,
+        )
+        self._gaps = GapWork(self._context, reader, self._tally)
         _log.info("run_started", extra={"from": to_text(window.start), "to": to_text(window.end)})
+        outcome = self._cover_and_report(reader, window, counted_before=before.committed_at if before else None)
         return SyncResult(
-            outcome=self._run(window),
+            outcome=outcome,
             connection=self._context.connection,
             run_id=self._run_id,
             window=window,
             tally=self._tally,
             checkpoint=self._checkpoint,
         )
-
-    def _run(self, window: Window) -> RunOutcome:
-        try:
-            self._cover(window)
-        except DeadlineReached:
-            outcome = RunOutcome.PARTIAL
-        except Superseded:
-            return RunOutcome.SUPERSEDED
-        except IncompleteRead:
-            # Pending invoices do not depend on the list.
-            self._requeue_overdue()
-            raise
-        else:
-            outcome = RunOutcome.DRY_RUN if self._context.dry_run else RunOutcome.COMMITTED
-        self._requeue_overdue()
-        return outcome
 
     def _window(self) -> Window:
         now = self._context.clock.now()
@@ -127,94 +101,93 @@ class SyncRun:
             )
         return window_to_cover(self._checkpoint, initial, now, overlap=self._policy.overlap, lag=self._policy.lag)
 
-    def _cover(self, window: Window) -> None:
+    def _cover_and_report(self, reader: WindowReader, window: Window, *, counted_before: datetime | None) -> RunOutcome:
+        """Covers the window; then requeues what is overdue and reads due gaps again, whatever became of the window."""
+        unreachable: Retriable | None = None
+        outcome = RunOutcome.DRY_RUN if self._context.dry_run else RunOutcome.COMMITTED
+        try:
+            self._cover(reader, window)
+        except DeadlineReached:
+            outcome = RunOutcome.PARTIAL
+        except Superseded:
+            outcome = RunOutcome.SUPERSEDED
+        except Retriable as error:
+            unreachable = error
+        due = requeue_overdue(self._context, self._tally, self._gaps, counted_before=counted_before)
+        if unreachable:
+            raise unreachable
+        if not self._context.dry_run:
+            self._gaps.read_again(due)
+        self._tally.gaps = self._gaps.open_count
+        return outcome
+
+    def _cover(self, reader: WindowReader, window: Window) -> None:
         slices = [] if window.is_empty else [window]
         self._tally.slices_planned = len(slices)
         while slices:
-            smaller = self._sync_slice(slices.pop())
-            if smaller:
-                older, newer = smaller
-                slices += [newer, older]
-                self._tally.slices_planned += self._is_committed(older)
+            current = slices.pop()
+            try:
+                outcome = reader.read(current)
+            except DeadlineReached:
+                self._stop_at(current, is_begun=reader.begun == current)
+                raise
+            if isinstance(outcome, Cut):
+                slices += [outcome.newer, outcome.older]
+                self._tally.slices_planned += self._has_commit(outcome.older)
+                continue
+            if isinstance(outcome, Incomplete):
+                self._gaps.record(current, outcome.reason, outcome.detail)
+            if current.created_to is None:
+                self._read_until = current.end
+            if self._has_commit(current):
+                self._commit(current.end)
 
-    def _sync_slice(self, window: Window) -> tuple[Window, Window] | None:
-        """Archives and commits the slice, or returns two smaller ones: it is too large, or does not certify."""
-        halves = window.halves()
-        slice_archiver = SliceArchiver(self._context, self._tally, in_flight=self._policy.in_flight)
-        for attempt in range(1, _READINGS + 1):
-            first = self._page(window, 1)
-            if first.total_pages > 1 and (parts := window.cut_at(self._fresh_from)):
-                return parts
-            if halves and first.total_pages > self._policy.pages_per_slice:
-                return halves
-            if first.total_pages > _MOST_PAGES:
-                raise IncompleteRead(
-                    f"Qonto counts {first.total_count} invoices updated from {to_text(window.start)}"
-                    f" to {to_text(window.end)}, on {first.total_pages} pages: more than can be read"
-                )
-            facts = {"from": to_text(window.start), "to": to_text(window.end), "total_count": first.total_count}
-            _log.info("slice_planned", extra=facts)
-            reading = Reading(first)
-            slice_archiver.archive(reading, partial(self._page, window))
-            if reading.is_complete:
-                self._tally.add_reading(reading)
-                self._commit(window)
-                return None
-            _log.warning("slice_not_certified", extra={**facts, "distinct": reading.distinct})
-            if attempt == _READINGS and halves is None:
-                raise IncompleteRead(
-                    f"The list of invoices updated from {to_text(window.start)} to {to_text(window.end)}"
-                    f" did not certify in {_READINGS} readings: {reading.distinct} distinct invoices seen,"
-                    f" {first.total_count} counted by Qonto when the last reading began"
-                )
-        return halves
+    def _has_commit(self, window: Window) -> bool:
+        """Whether the checkpoint is committed when this slice was read.
 
-    def _page(self, window: Window, number: int) -> InvoicePage:
-        if self._context.deadline.remaining() <= 0:
-            raise DeadlineReached
-        page = self._source.page(window, number)
-        if page.clock_skew > self._policy.lag:
-            raise ClockSkew(
-                f"This machine's clock and Qonto's differ by {page.clock_skew.total_seconds():.0f} s,"
-                f" more than the {self._policy.lag.total_seconds():.0f} s that LAG_SECONDS allows: set the clock"
-            )
-        return page
+        One that ends where the fresh end begins is committed with it, and a part of a second with the last part.
+        """
+        return window.end != self._fresh_from and window.created_to is None
 
-    def _is_committed(self, window: Window) -> bool:
-        """Whether the slice has a commit of its own: one that ends where the fresh end begins is committed with it."""
-        return window.end != self._fresh_from
+    def _stop_at(self, current: Window, *, is_begun: bool) -> None:
+        """Keeps what was read when the deadline came in this slice; the next run goes on after it.
 
-    def _commit(self, window: Window) -> None:
-        if self._context.dry_run or not self._is_committed(window):
+        A part of a second cannot be committed, so the rest of the second becomes a gap. So does a slice whose reading
+        took a whole run, without an invoice to work on: the next run would not finish it either.
+        """
+        if current.created_from:
+            self._gaps.record(replace(current, created_to=None), GapReason.UNFINISHED, NO_TIME)
+        elif self._read_until:
+            if self._is_behind(self._read_until):
+                self._commit(self._read_until)
+            return
+        elif self._tally.attempted or not is_begun:
+            return
+        else:
+            rest = [replace(current, created_from=current.created_to, created_to=None)] if current.created_to else []
+            for part in [*(current.halves() or [current]), *rest]:
+                self._gaps.record(part, GapReason.UNFINISHED, NO_TIME)
+        self._commit(current.end)
+
+    def _is_behind(self, end: datetime) -> bool:
+        return self._checkpoint is None or self._checkpoint.synced_until < end
+
+    def _commit(self, end: datetime) -> None:
+        """Moves the checkpoint to the end of a slice. Reading goes on there, but never later than at the fresh end."""
+        if self._context.dry_run:
             return
         before = self._checkpoint
-        synced_until = max(window.end, before.synced_until) if before else window.end
-        checkpoint = Checkpoint(synced_until, (before.version if before else 0) + 1, self._run_id)
+        resume_from = min(end, self._fresh_from)
+        checkpoint = Checkpoint(
+            synced_until=max(end, before.synced_until) if before else end,
+            version=before.version + 1 if before else 1,
+            run_id=self._run_id,
+            resume_from=max(resume_from, before.resume_from or resume_from) if before else resume_from,
+        )
         self._checkpoints.commit(self._context.connection, checkpoint)
         self._checkpoint = checkpoint
         self._tally.slices_committed += 1
         _log.info(
             "slice_committed",
-            extra={"synced_until": to_text(synced_until), "version": checkpoint.version},
+            extra={"synced_until": to_text(checkpoint.synced_until), "version": checkpoint.version},
         )
-
-    def _requeue_overdue(self) -> None:
-        """Counts the pending invoices, and sends a message for each overdue one: its own was lost or gave up."""
-        now = self._context.clock.now()
-        backlog = Backlog(now)
-        for batch in batched(self._context.ledger.pending(self._context.connection), _REQUEUE_BATCH, strict=False):
-            for _, pending in batch:
-                backlog.add(pending)
-            if not self._context.dry_run:
-                self._requeue(
-                    RetryMessage(self._context.connection, id_, pending.reason)
-                    for id_, pending in batch
-                    if pending.due_at <= now - retry_schedule.OVERDUE_AFTER
-                )
-            if self._context.deadline.remaining() <= 0:
-                return
-        self._tally.backlog = backlog
-
-    def _requeue(self, messages: Iterable[RetryMessage]) -> None:
-        immediate = [DelayedMessage(message, delay_seconds=0) for message in messages]
-        self._tally.requeued += len(immediate) - (self._context.queue.send(immediate) if immediate else 0)
