@@ -49,7 +49,7 @@ def schedule_expression(text: str) -> str:
 
 
 def stalled_after(text: str) -> int | None:
-    """Hours that the connection may make no progress; None if nothing is said.
+    """Hours in which no run of the connection may catch up; None if nothing is said.
 
     Raises:
         WrongArgument: No alarm can wait so long.

@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         if run is _add:
             command.add_argument("--schedule", help="such as 'rate(1 hour)'; the stack's own if left out")
             command.add_argument(
-                "--stalled-after", default="", metavar="HOURS", help="without progress before the alarm rings"
+                "--stalled-after", default="", metavar="HOURS", help="without a run that caught up, then it rings"
             )
     return parser
 

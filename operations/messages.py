@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def added(stack: Stack, connection: ConnectionName, expression: str, hours: int, change: Change) -> Iterator[str]:
     """What was done, when it runs, and how to run it at once."""
     yield f"Schedule {connection} {change}: {expression}, in the group {stack.schedule_group}"
-    yield f"Alarm {alarm_name(stack, connection)} set: rings after {hours} hours without progress"
+    yield f"Alarm {alarm_name(stack, connection)} set: rings after {hours} hours in which no run caught up"
     if expression.startswith("cron("):
         yield f"  If {expression} pauses for longer, say how long with STALLED_AFTER="
     yield _next_run(expression, change)
@@ -89,4 +89,4 @@ def _next_run(expression: str, change: Change) -> str:
     delay = f"within {latest_start(expression) or 1} minutes"
     # Without a start date a rate begins at once.
     when = delay if expression.startswith("rate(") else f"{delay} of the first time that {expression} names, in UTC"
-    return f"First run: {when}. The alarm may ring until it has made progress."
+    return f"First run: {when}. The alarm may ring until a run has caught up."

@@ -26,6 +26,10 @@ _SPREAD: Final = 15
 LONGEST_ALARM: Final = 7 * 24
 """Hours; CloudWatch's limit."""
 
+_UP_TO_DATE: Final = 30 * 60
+"""Seconds that a checkpoint may be behind: less than the shortest time between two hourly runs, for which the first run
+that gets no further is behind."""
+
 
 def secret_name(stack: Stack, connection: ConnectionName) -> str:
     """Where the connection's credentials are."""
@@ -79,21 +83,22 @@ def alarm_name(stack: Stack, connection: ConnectionName) -> str:
 
 
 def alarm_request(stack: Stack, connection: ConnectionName, hours: int) -> PutMetricAlarmInputTypeDef:
-    """The alarm for a connection whose checkpoint has not moved for so long."""
+    """The alarm for a connection whose runs did not come near the present, or did not end, in each of so many hours."""
     return {
         "AlarmName": alarm_name(stack, connection),
-        "AlarmDescription": f"The checkpoint of the connection {connection} has not moved for {hours} hours: nothing"
-        f" new is archived. {stack.runbook_url}#stalled",
+        "AlarmDescription": f"The archive of the connection {connection} has not been up to date for {hours} hours."
+        f" {stack.runbook_url}#stalled",
         "Namespace": "QontoSync",
-        "MetricName": "SlicesCommitted",
+        "MetricName": "CheckpointLag",
         "Dimensions": [{"Name": "service", "Value": stack.name}, {"Name": "connection", "Value": connection}],
-        "Statistic": "Sum",
+        # Of several runs in an hour the best counts.
+        "Statistic": "Minimum",
         "Period": 3600,
         "EvaluationPeriods": hours,
         "DatapointsToAlarm": hours,
-        "Threshold": 1,
-        "ComparisonOperator": "LessThanThreshold",
-        # A run that does not end emits no datapoint.
+        "Threshold": _UP_TO_DATE,
+        "ComparisonOperator": "GreaterThanThreshold",
+        # A run that fails, or does not start, emits no datapoint.
         "TreatMissingData": "breaching",
         "AlarmActions": [stack.alarm_topic_arn],
         "OKActions": [stack.alarm_topic_arn],
@@ -101,7 +106,7 @@ def alarm_request(stack: Stack, connection: ConnectionName, hours: int) -> PutMe
 
 
 def stalled_after_hours(stack: Stack, expression: str) -> int:
-    """The default number of hours without progress: the stack's, or three runs of a slow rate."""
+    """The default number of hours before the alarm rings: the stack's, or three runs of a slow rate."""
     three_runs = ceil(3 * (_period(expression) or 0) / 60)
     return min(max(stack.stalled_after_hours, three_runs), LONGEST_ALARM)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from operations.resources import latest_start
 from qonto_sync.clock import InvocationDeadline
 from qonto_sync.domain.checkpoint import Checkpoint
 from qonto_sync.domain.ids import ConnectionName, RunId
@@ -40,6 +41,7 @@ OF_AWS: Final[set[Metric]] = {
     ("AWS/ApiGateway", "5xx", frozenset({"ApiId"})),
     ("AWS/ApiGateway", "Latency", frozenset({"ApiId"})),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible", frozenset({"QueueName"})),
+    ("AWS/SQS", "NumberOfMessagesSent", frozenset({"QueueName"})),
 }
 SEARCHED: Final = re.compile(r"SEARCH\('\{(?P<schema>[^}]+)\} MetricName=\"(?P<name>\w+)\"")
 
@@ -97,6 +99,14 @@ def widgets(resources: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+def metrics_of(alarm: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Gives the metrics that the alarm watches, one or those of its expressions."""
+    if "Metrics" in alarm:
+        yield from (item["MetricStat"]["Metric"] for item in alarm["Metrics"] if "MetricStat" in item)
+    else:
+        yield alarm
+
+
 def shown(widgets: list[dict[str, Any]]) -> Iterator[Metric]:
     """Gives what the dashboard draws."""
     for widget in widgets:
@@ -130,8 +140,9 @@ def logged(root: Path) -> set[str]:
 def test_every_alarm_watches_a_metric_that_is_emitted(alarms: dict[str, Any], emitted: set[Metric]) -> None:
     """By the code or by AWS, under these very dimensions: else the alarm would never ring, or always."""
     watched = {
-        (alarm["Namespace"], alarm["MetricName"], frozenset(item["Name"] for item in alarm["Dimensions"]))
+        (metric["Namespace"], metric["MetricName"], frozenset(item["Name"] for item in metric["Dimensions"]))
         for alarm in alarms.values()
+        for metric in metrics_of(alarm)
     }
     assert watched <= emitted | OF_AWS
 
@@ -186,14 +197,39 @@ def test_every_alarm_says_when_it_begins_and_when_it_is_over(alarms: dict[str, A
 
 
 def test_silence_is_an_alarm(alarms: dict[str, Any], resources: dict[str, Any]) -> None:
-    """A connection that commits nothing for three periods, or does not run at all."""
+    """So is a run that ends and gets no further: in each of so many hours, the best run was behind, or none ended."""
     stalled = alarms["StalledAlarm"]
+    assert stalled["MetricName"] == "CheckpointLag"
     assert stalled["TreatMissingData"] == "breaching"
     assert stalled["EvaluationPeriods"] == stalled["DatapointsToAlarm"] == {"Ref": "StalledAfterHours"}
-    assert (stalled["Period"], stalled["Statistic"], stalled["Threshold"]) == (3600, "Sum", 1)
-    assert stalled["ComparisonOperator"] == "LessThanThreshold"
+    assert (stalled["Period"], stalled["Statistic"]) == (3600, "Minimum")
+    assert stalled["ComparisonOperator"] == "GreaterThanThreshold"
     assert stalled["Dimensions"] == [{"Name": "service", "Value": STACK}, {"Name": "connection", "Value": "default"}]
     assert resources["StalledAlarm"]["Condition"] == "HasDefaultSchedule"
+
+
+def test_a_run_that_gets_no_further_counts_from_the_first(alarms: dict[str, Any]) -> None:
+    """It is behind by the time since the run before: an hour, less what that one started late."""
+    since_the_run_before = (60 - latest_start("rate(1 hour)")) * 60
+    assert 0 < alarms["StalledAlarm"]["Threshold"] < since_the_run_before
+
+
+@pytest.mark.parametrize(
+    ("alarm", "metric"),
+    [
+        ("PendingAlarm", "PendingForADay"),
+        ("GapsAlarm", "GapsRecorded"),
+        ("UnexpectedErrorsAlarm", "UnexpectedErrors"),
+    ],
+)
+def test_new_trouble_is_announced_once(alarms: dict[str, Any], alarm: str, metric: str) -> None:
+    """The metric counts what is new: an hour later the alarm is over, and the next trouble is announced as well."""
+    found = alarms[alarm]
+    assert (found["Namespace"], found["MetricName"]) == ("QontoSync", metric)
+    assert found["Dimensions"] == [{"Name": "service", "Value": STACK}]
+    assert (found["Statistic"], found["Period"], found["EvaluationPeriods"]) == ("Sum", 3600, 1)
+    assert (found["ComparisonOperator"], found["Threshold"]) == ("GreaterThanThreshold", 0)
+    assert found["TreatMissingData"] == "notBreaching"
 
 
 def test_three_periods_are_three_hours(source: dict[str, Any]) -> None:
@@ -217,11 +253,31 @@ def test_duration_alarm_rings_within_the_reserve(
     assert alarms[alarm]["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": function}}]
 
 
-def test_both_dead_letter_queues_have_an_alarm(alarms: dict[str, Any]) -> None:
-    """On the first message."""
-    for alarm, queue in (("DeadLettersAlarm", "RetryDeadLetterQueue"), ("FailedRunsAlarm", "SyncFailureQueue")):
-        assert alarms[alarm]["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}]
-        assert (alarms[alarm]["ComparisonOperator"], alarms[alarm]["Threshold"]) == ("GreaterThanThreshold", 0)
+def test_dead_letters_are_announced_as_they_come(alarms: dict[str, Any]) -> None:
+    """The queue's growth rings: old letters hide no new ones, and the first one counts from 0."""
+    alarm = alarms["DeadLettersAlarm"]
+    queue = [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["RetryDeadLetterQueue", "QueueName"]}}]
+    letters, *expressions = alarm["Metrics"]
+    assert letters["MetricStat"]["Metric"]["Dimensions"] == queue
+    assert (letters["Id"], letters["MetricStat"]["Stat"]) == ("letters", "Maximum")
+    assert [(item["Id"], item["Expression"]) for item in expressions] == [
+        ("repeated", "FILL(letters, REPEAT)"),
+        ("filled", "FILL(repeated, 0)"),
+        ("growth", "DIFF(filled)"),
+    ]
+    assert [item["Id"] for item in alarm["Metrics"] if item["ReturnData"]] == ["growth"]
+    assert (alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (3, 1)
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
+    assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_failed_runs_are_announced_as_they_come(alarms: dict[str, Any]) -> None:
+    """Lambda and the schedule send to the queue, which counts; an event that nobody removes hides no new one."""
+    alarm = alarms["FailedRunsAlarm"]
+    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["SyncFailureQueue", "QueueName"]}}]
+    assert (alarm["MetricName"], alarm["Statistic"]) == ("NumberOfMessagesSent", "Sum")
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
+    assert alarm["TreatMissingData"] == "notBreaching"
 
 
 def test_topic_takes_alarms_of_this_account_only(resources: dict[str, Any]) -> None:
