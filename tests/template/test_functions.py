@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from qonto_sync.clock import InvocationDeadline
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 FUNCTIONS: Final = ("SyncFunction", "RetryFunction", "WebhookFunction")
 
 STACK: Final = {"Ref": "AWS::StackName"}
+
+LONGEST_CALL: Final = 11
+"""Seconds that a call to AWS takes at most, its attempts and the waits between them included."""
 
 SECONDS: Final = {"minute": 60, "hour": 3600, "day": 86400}
 
@@ -27,6 +32,9 @@ def test_environment_is_complete_and_points_at_the_stack(resources: dict[str, An
         "ARCHIVE_BUCKET": {"Ref": "ArchiveBucket"},
         "RETRY_QUEUE_URL": {"Ref": "RetryQueue"},
         "INITIAL_SYNC_FROM": {"Ref": "InitialSyncFrom"},
+        "WORKERS": {"Ref": "Workers"},
+        "REQUESTS_PER_10_SECONDS": {"Ref": "RequestsPer10Seconds"},
+        "REQUESTS_PER_10_MINUTES": {"Ref": "RequestsPer10Minutes"},
         "ATTACHMENT_HOSTS": {"Ref": "AttachmentHosts"},
         "AWS_ENDPOINT_URL": {"Ref": "AwsEndpointUrl"},
         "POWERTOOLS_SERVICE_NAME": {"Ref": "AWS::StackName"},
@@ -119,6 +127,14 @@ def test_retry_function_works_off_the_retry_queue(resources: dict[str, Any]) -> 
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "RetryConcurrency"}}
     assert mapping["BatchSize"] * 10 < timeout * 0.9
     assert mapping.get("Enabled", True)
+
+
+@pytest.mark.parametrize("function", ["SyncFunction", "RetryFunction"])
+def test_one_call_ends_within_the_reserve(resources: dict[str, Any], function: str) -> None:
+    """A call to AWS that begins at the last moment is over before Lambda terminates the function."""
+    timeout = resources[function]["Properties"]["Timeout"]
+    reserve = timeout - InvocationDeadline(lambda: timeout * 1000).remaining()
+    assert reserve > LONGEST_CALL
 
 
 def test_retry_function_may_send_to_its_own_queue(resources: dict[str, Any]) -> None:

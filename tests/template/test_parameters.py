@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from qonto_sync.domain.errors import InvalidSettings
+from qonto_sync.settings import Settings
+from tests.unit.test_settings import GOOD
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -51,6 +55,9 @@ def test_defaults_are_those_of_qonto_in_production(source: dict[str, Any]) -> No
         "KmsKeyArn": "",
         "KeepOldVersionsDays": 3653,
         "InitialSyncFrom": "2016-01-01T00:00:00Z",
+        "Workers": 24,
+        "RequestsPer10Seconds": 1_000,
+        "RequestsPer10Minutes": 10_000,
         "RetryConcurrency": 2,
         "WebhookEnabled": "false",
         "Architecture": "arm64",
@@ -58,6 +65,29 @@ def test_defaults_are_those_of_qonto_in_production(source: dict[str, Any]) -> No
         "LogRetentionDays": 90,
         "AwsEndpointUrl": "",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "setting"),
+    [
+        ("Workers", "WORKERS", "workers"),
+        ("RequestsPer10Seconds", "REQUESTS_PER_10_SECONDS", "requests_per_10_seconds"),
+        ("RequestsPer10Minutes", "REQUESTS_PER_10_MINUTES", "requests_per_10_minutes"),
+    ],
+)
+def test_numbers_have_the_codes_own_limits(source: dict[str, Any], name: str, variable: str, setting: str) -> None:
+    """What can be deployed can run, and a deployment without the parameter changes nothing."""
+    parameter = source["Parameters"][name]
+
+    def read(number: int) -> int:
+        value: int = getattr(Settings.from_environment(GOOD | {variable: str(number)}), setting)
+        return value
+
+    assert parameter["Default"] == getattr(Settings.from_environment(GOOD), setting)
+    assert [read(parameter[limit]) for limit in ("MinValue", "MaxValue")] == [1, parameter["MaxValue"]]
+    for beyond in (parameter["MinValue"] - 1, parameter["MaxValue"] + 1):
+        with pytest.raises(InvalidSettings, match=variable):
+            read(beyond)
 
 
 def test_defaults_pass_their_own_check(source: dict[str, Any]) -> None:
