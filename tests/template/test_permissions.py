@@ -37,6 +37,7 @@ EXPECTED: Final[dict[str, dict[str, tuple[set[str], Any]]]] = {
             {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
             arn("StateTable"),
         ),
+        "RemoveGaps": ({"dynamodb:DeleteItem"}, arn("StateTable")),
         "FindPending": ({"dynamodb:Query"}, {"Fn::Sub": "${StateTable.Arn}/index/pending"}),
         "QueueRetries": ({"sqs:SendMessage"}, arn("RetryQueue")),
         "ReportFailedRuns": ({"sqs:SendMessage"}, arn("SyncFailureQueue")),
@@ -48,6 +49,7 @@ EXPECTED: Final[dict[str, dict[str, tuple[set[str], Any]]]] = {
             {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem"},
             arn("StateTable"),
         ),
+        "NoteMessages": ({"dynamodb:UpdateItem"}, arn("StateTable")),
         "WorkOffRetries": (
             {
                 "sqs:ReceiveMessage",
@@ -78,6 +80,11 @@ def statements(role: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for policy in role["Properties"].get("Policies", []):
         if "Fn::If" not in policy:
             yield from policy["PolicyDocument"]["Statement"]
+
+
+def leading_keys(*patterns: str) -> dict[str, Any]:
+    """Gives the condition that limits a statement to the items of these kinds."""
+    return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(patterns)}}
 
 
 def listed(value: str | list[str]) -> list[str]:
@@ -127,15 +134,25 @@ def test_no_action_is_a_wildcard(resources: dict[str, Any]) -> None:
 
 
 def test_nobody_deletes(resources: dict[str, Any]) -> None:
-    """No role can delete an object, a version, or an item of the ledger."""
-    actions = [a for role in roles(resources).values() for s in statements(role) for a in listed(s["Action"])]
-    assert [action for action in actions if "Delete" in action] == ["sqs:DeleteMessage"]
+    """Nothing but a message and a gap: no object, no version, no item of the ledger, no checkpoint."""
+    actions = [
+        (name, action, item.get("Condition"))
+        for name, role in roles(resources).items()
+        for item in statements(role)
+        for action in listed(item["Action"])
+    ]
+    assert [found for found in actions if "Delete" in found[1]] == [
+        ("SyncRole", "dynamodb:DeleteItem", leading_keys("gap#*")),
+        ("RetryRole", "sqs:DeleteMessage", None),
+    ]
 
 
 def test_retry_function_keeps_away_from_the_checkpoint(resources: dict[str, Any]) -> None:
-    """Of the state table the retry function reaches only the ledger."""
-    state = next(item for item in statements(resources["RetryRole"]) if item["Sid"] == "KeepInvoiceState")
-    assert state["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["invoice#*", "refresh#*"]}}
+    """Of the state table the retry function reaches only the ledger, and the leases of token refreshes."""
+    found = {item["Sid"]: item.get("Condition") for item in statements(resources["RetryRole"])}
+    assert found["KeepInvoiceState"] == leading_keys("invoice#*", "refresh#*")
+    assert found["NoteMessages"] == leading_keys("invoice#*")
+    assert {sid for sid, condition in found.items() if condition} == {"KeepInvoiceState", "NoteMessages"}
 
 
 def test_schedules_of_this_stack_alone_take_their_role(resources: dict[str, Any]) -> None:

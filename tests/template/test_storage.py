@@ -8,6 +8,8 @@ import pytest
 
 QUEUES: Final = ("RetryQueue", "RetryDeadLetterQueue", "SyncFailureQueue")
 FOURTEEN_DAYS: Final = 14 * 24 * 3600
+SIX_HOURS: Final = 6 * 3600
+"""How long the ledger takes a message to be on its way."""
 
 
 def arn(logical_id: str) -> dict[str, Any]:
@@ -136,8 +138,20 @@ def test_dead_letters_come_from_the_retry_queue_alone(resources: dict[str, Any])
 
 
 @pytest.mark.parametrize("queue", QUEUES)
-def test_queues_are_encrypted_and_last_a_holiday(resources: dict[str, Any], queue: str) -> None:
-    """Messages are encrypted, and wait for as long as SQS lets them."""
+def test_queues_are_encrypted(resources: dict[str, Any], queue: str) -> None:
+    """By SQS itself, unless there is a key of one's own."""
     properties = resources[queue]["Properties"]
     assert properties["SqsManagedSseEnabled"] == {"Fn::If": ["HasKmsKey", {"Ref": "AWS::NoValue"}, True]}
-    assert properties["MessageRetentionPeriod"] == FOURTEEN_DAYS
+
+
+@pytest.mark.parametrize("queue", ["RetryDeadLetterQueue", "SyncFailureQueue"])
+def test_what_is_for_a_person_lasts_a_holiday(resources: dict[str, Any], queue: str) -> None:
+    """It waits for as long as SQS lets it."""
+    assert resources[queue]["Properties"]["MessageRetentionPeriod"] == FOURTEEN_DAYS
+
+
+def test_message_is_gone_when_the_next_one_is_sent(resources: dict[str, Any]) -> None:
+    """So an invoice never has two; before that, a message has all its attempts and becomes a dead letter."""
+    queue = resources["RetryQueue"]["Properties"]
+    assert queue["MessageRetentionPeriod"] == SIX_HOURS
+    assert queue["VisibilityTimeout"] * queue["RedrivePolicy"]["maxReceiveCount"] < SIX_HOURS
