@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         if run is _add:
             command.add_argument("--schedule", help="such as 'rate(1 hour)'; the stack's own if left out")
             command.add_argument(
-                "--stalled-after", default="", metavar="HOURS", help="without a run that caught up, then it rings"
+                "--stalled-after", default="", metavar="HOURS", help="in which no run catches up before it rings"
             )
     return parser
 
