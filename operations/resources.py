@@ -27,8 +27,8 @@ LONGEST_ALARM: Final = 7 * 24
 """Hours; CloudWatch's limit."""
 
 _UP_TO_DATE: Final = 30 * 60
-"""Seconds that a checkpoint may be behind: less than the shortest time between two hourly runs, for which the first run
-that gets no further is behind."""
+"""Seconds that a checkpoint may be behind. Less than the shortest time between two hourly runs, so that the first run
+that gets no further counts."""
 
 
 def secret_name(stack: Stack, connection: ConnectionName) -> str:
