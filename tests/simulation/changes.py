@@ -17,7 +17,9 @@ class Change:
     visible_after: float = 0
     """When the transaction commits, counted from its `updated_at`."""
     render_after: float | None = None
-    """When its PDF is generated, or generated again."""
+    """When its PDF is generated, or generated again, counted from `updated_at`; None: not because of this change."""
+    render_after_commit: float | None = None
+    """The same, counted from the commit."""
     touches: bool = False
     """Whether generating the PDF gives the invoice a new `updated_at`."""
     name_after: float | None = None
@@ -44,6 +46,8 @@ EDITS = (
     Change("edits (committed 5 min late)", visible_after=300),
     Change("edits (committed 640 s late)", visible_after=_LATEST_COMMIT),
     Change("edits (committed at some time)", visible_after=_LATEST_COMMIT, commits_early=True),
+    Change("edits (committed 5 min late, PDF regenerated 10 s later)", visible_after=300, render_after_commit=10),
+    Change("edits (committed 640 s late, PDF regenerated 110 s later)", _LATEST_COMMIT, render_after_commit=110),
     Change("replaces the PDF of", new_attachment=True, render_after=0),
     Change("edits (with a webhook)", webhook=True),
     Change("regenerates the PDF (10 s later) of", is_invisible=True, render_after=10),
@@ -68,6 +72,7 @@ CREATIONS = (
     Change("creates a draft", status="draft", name_after=_NEVER),
     Change("creates a draft with a PDF", status="draft", render_after=0),
 )
+DEAD_FILE = Change("creates (a PDF that is never generated)", status="unpaid")
 FINALIZE = Change("finalizes (PDF regenerated 10 s later)", status="unpaid", render_after=10)
 FINALIZE_LATE = Change("finalizes (PDF named 20 s later)", status="unpaid", render_after=20, name_after=20)
 DRAFT_ACTIONS = 3

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from tests.simulation.scheduler import Process
     from tests.simulation.services import SimulatedDynamoDb, SimulatedS3
 
-_SYNC_SECONDS, _RETRY_SECONDS = 900, 120
+_RETRY_SECONDS = 120
 _BATCH_SIZES = (5, 1, 2)
 _CONCURRENCY = 2
 _MAX_QUIET_RETRIES = 2_000
@@ -61,6 +62,10 @@ class Lambdas:
     network: Network
     policy: SyncPolicy
     invariants: Invariants
+    sync_seconds: int
+    calls: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
+    """When each invoice was asked for."""
+    _lies: dict[str, datetime] = field(default_factory=dict)
     _syncs: int = 0
     _retries: int = 0
     _quiet_retries: int = 0
@@ -107,11 +112,11 @@ class Lambdas:
 
     def _sync(self, name: str) -> None:
         self._log(f"{name} starts")
-        self.network.scheduler.spawn(name, _SYNC_SECONDS, self._sync_body)
+        self.network.scheduler.spawn(name, self.sync_seconds, self._sync_body)
 
     def _sync_body(self, process: Process) -> None:
         source = self._source()
-        deadline = self._deadline(process, _SYNC_SECONDS)
+        deadline = self._deadline(process, self.sync_seconds)
         run = SyncRun(
             RunId(process.name),
             RunContext(
@@ -182,7 +187,14 @@ class Lambdas:
         return failed
 
     def _source(self) -> QontoPort:
-        return QontoPort(self.organization, self.variations, self.network, self.invariants.page_read)
+        return QontoPort(
+            self.organization,
+            self.variations,
+            self.network,
+            on_page=self.invariants.page_read,
+            calls=self.calls,
+            lies=self._lies,
+        )
 
     def _archiver(self, source: QontoPort) -> InvoiceArchiver:
         return InvoiceArchiver(

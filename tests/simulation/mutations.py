@@ -13,9 +13,10 @@ from qonto_sync.domain import retry_schedule, window
 from qonto_sync.domain.ids import RunId
 from qonto_sync.domain.invoice import Invoice
 from qonto_sync.domain.ledger import LedgerRow
-from qonto_sync.domain.reading import Reading
+from qonto_sync.domain.reading import Reading, Union
 from qonto_sync.domain.signatures import Signature
 from qonto_sync.usecases import slice_archiver, sync_run
+from qonto_sync.usecases.gap_work import GapWork
 from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
 from qonto_sync.usecases.window_reader import WindowReader
 from qonto_sync.usecases.write_intent import WriteIntent
@@ -71,6 +72,14 @@ _read_checkpoint = dynamodb_checkpoints._checkpoint
 
 def _by_another_run(item: dict[str, Any]) -> Checkpoint:
     return replace(_read_checkpoint(item), run_id=RunId("another run"))
+
+
+def _without_resume_from(item: dict[str, Any]) -> Checkpoint:
+    return replace(_read_checkpoint(item), resume_from=None)
+
+
+def _whatever_the_count(union: Union, count: int) -> None:
+    union.count = count
 
 
 _window_to_cover = window.window_to_cover
@@ -148,6 +157,14 @@ MUTATIONS: Mapping[str, Mutation] = {
     "a run does not recognize its own commit": Mutation(dynamodb_checkpoints, "_checkpoint", _by_another_run),
     "overdue invoices are not sent to the queue again": Mutation(
         retry_schedule, "is_overdue", lambda _pending, _now: False
+    ),
+    "gaps are not recorded": Mutation(GapWork, "record", lambda *_: None),
+    "gaps are not read again": Mutation(GapWork, "read_again", lambda *_: None),
+    "reading does not go on at resume_from": Mutation(dynamodb_checkpoints, "_checkpoint", _without_resume_from),
+    "readings are added up although the count has shrunk": Mutation(Union, "begin", _whatever_the_count),
+    "one 404 is believed": Mutation(retry_schedule, "confirms_deletion", lambda _row, _requested_at: True),
+    "a change counts as final two minutes after its updated_at": Mutation(
+        retry_schedule, "FINAL_AFTER", retry_schedule.SETTLING_TIME
     ),
     "a PDF that may be regenerated counts as final": Mutation(retry_schedule, "SETTLING_TIME", timedelta(0)),
     "a PDF counts as read at the end of its download": Mutation(

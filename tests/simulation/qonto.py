@@ -29,16 +29,31 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
+@dataclass(slots=True)
+class Poison:
+    """An invoice whose pages cannot be read for a while."""
+
+    invoice_id: str
+    error: Callable[[], Exception]
+    until: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class ApiVariations:
     """Behaviour of the list that Qonto does not document, so it differs between runs."""
 
     inclusive: bool
     """Whether the filter includes its bounds; if not, it also compares whole seconds only."""
-    counts_past_the_end: bool
-    """Whether a page past the end has the totals."""
     order_may_change: bool
     """Whether a response may have another order than the one before."""
+    ties_by_page: bool = False
+    """Whether invoices with equal `created_at` have an order that depends on the page, so that each reading of one
+    layout misses the same one."""
+    page_seconds: float = 0
+    """How long a page takes."""
+    poison: Poison | None = None
+    phantom_at: datetime | None = None
+    """When an invoice was changed that is counted and never listed; None: there is none."""
 
 
 class QontoPort:
@@ -49,38 +64,75 @@ class QontoPort:
         organization: Organization,
         variations: ApiVariations,
         network: Network,
-        on_page: Callable[[Window, int, list[str], list[str]], None],
+        *,
+        on_page: Callable[[object, int, list[str], list[str]], None],
+        calls: dict[str, list[datetime]],
+        lies: dict[str, datetime],
     ) -> None:
-        """`on_page` is called with the window, the page number, the ids of the whole list and those on the page."""
+        """`on_page` is called with window and layout, page number, the ids of the whole list and those on the page.
+
+        `calls` gets the time of each request for an invoice, `lies` that of the last wrong 404.
+        """
         self._organization = organization
         self._variations = variations
         self._network = network
         self._on_page = on_page
+        self._calls = calls
+        self._lies = lies
 
     def page(self, window: Window, number: int, layout: PageLayout) -> InvoicePage:
         """See `ports.InvoiceSource`."""
         requested_at = self._now()
+        if self._variations.page_seconds:
+            self._network.scheduler.sleep(self._variations.page_seconds)
         found: list[Version] = self._call("qonto.page", lambda: self._list(window, layout))
         per_page = _per_page(layout)
+        if self._variations.ties_by_page:
+            _swap_ties(found, (number - 1) * per_page)
         rows = found[(number - 1) * per_page : number * per_page]
-        if not self._variations.order_may_change:
-            self._on_page(window, number, _ids(found), _ids(rows))
-        has_totals = number == 1 or rows or self._variations.counts_past_the_end
+        self._fail_if_poisoned(rows)
+        if not self._variations.order_may_change and not self._variations.ties_by_page:
+            self._on_page((window, layout), number, _ids(found), _ids(rows))
+        has_totals = number == 1 or rows
+        count = len(found) + self._phantoms(window)
         return InvoicePage(
             number,
             tuple(_invoice(version, requested_at, listed_until=window.filter_bounds[1]) for version in rows),
-            total_count=len(found) if has_totals else None,
-            total_pages=-(-len(found) // per_page) if has_totals else 0,
+            total_count=count if has_totals else None,
+            total_pages=-(-count // per_page) if has_totals else 0,
             clock_skew=timedelta(0),
         )
+
+    def _fail_if_poisoned(self, rows: list[Version]) -> None:
+        poison = self._variations.poison
+        if poison and self._now() < poison.until and poison.invoice_id in _ids(rows):
+            self._network.trace.add(self._now(), f"Qonto does not answer a page with {poison.invoice_id}")
+            raise poison.error()
+
+    def _phantoms(self, window: Window) -> int:
+        at = self._variations.phantom_at
+        return at is not None and self._is_in(window, at, at)
 
     def invoice(self, invoice_id: InvoiceId) -> Invoice:
         """See `ports.InvoiceSource`."""
         requested_at = self._now()
         version = self._call("qonto.invoice", lambda: self._organization.live.get(invoice_id))
-        if version is None:
+        self._calls[invoice_id].append(requested_at)
+        if version is None or self._is_hidden(invoice_id):
             raise NotFound("Qonto answered 404 for the invoice")
         return _invoice(version, requested_at)
+
+    def _is_hidden(self, invoice_id: InvoiceId) -> bool:
+        """Whether this 404 is wrong; there are no two within an hour for one invoice."""
+        now = self._now()
+        if now - self._lies.get(invoice_id, _LONG_AGO) < timedelta(hours=1):
+            return False
+        process = self._network.scheduler.current
+        if not self._network.decisions.pick(process.name, "qonto.invoice, 404", Kind.FAULT, 2):
+            return False
+        self._network.trace.add(now, f"Qonto answers 404 for {invoice_id}, which exists")
+        self._lies[invoice_id] = now
+        return True
 
     def attachment(self, attachment_id: AttachmentId) -> Attachment:
         """See `ports.InvoiceSource`."""
@@ -97,14 +149,11 @@ class QontoPort:
         yield None if download.etag == if_none_match else download
 
     def _list(self, window: Window, layout: PageLayout) -> list[Version]:
-        start, end = window.filter_bounds
-        created_from, created_to = window.created_filter_bounds
         found = sorted(
             (
                 version
                 for version in self._organization.live.values()
-                if self._matches(version.updated_at, start, end)
-                and self._matches(version.created_at, created_from or _LONG_AGO, created_to or _NEVER)
+                if self._is_in(window, version.updated_at, version.created_at)
             ),
             key=lambda version: (version.created_at, version.fields["id"]),
             reverse=layout.newest_first,
@@ -116,6 +165,12 @@ class QontoPort:
                 self._network.trace.add(self._now(), f"Qonto lists {found[0].fields['id']} in another place")
                 found.insert(swap, found.pop(0))
         return found
+
+    def _is_in(self, window: Window, updated_at: datetime, created_at: datetime) -> bool:
+        created_from, created_to = window.created_filter_bounds
+        return self._matches(updated_at, *window.filter_bounds) and self._matches(
+            created_at, created_from or _LONG_AGO, created_to or _NEVER
+        )
 
     def _matches(self, instant: datetime, start: datetime, end: datetime) -> bool:
         return start <= instant <= end if self._variations.inclusive else start < whole_seconds(instant) < end
@@ -130,6 +185,12 @@ class QontoPort:
 def _per_page(layout: PageLayout) -> int:
     """As Qonto's pages, but smaller: the largest has three rows, the other ones two or one."""
     return min(layout.per_page, PER_PAGE if layout.per_page == LARGEST_PAGE else PER_PAGE - 1)
+
+
+def _swap_ties(found: list[Version], first: int) -> None:
+    """Puts the last row of the page before in the place of this page's first, if their order is open."""
+    if 0 < first < len(found) and found[first].created_at == found[first - 1].created_at:
+        found[first], found[first - 1] = found[first - 1], found[first]
 
 
 def _ids(versions: list[Version]) -> list[str]:

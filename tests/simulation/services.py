@@ -57,6 +57,11 @@ class SimulatedDynamoDb(InMemoryDynamoDb):
         super()._delete(key)
         self._history.append((self._clock.now(), key["pk"]["S"], None))
 
+    def damage(self, item: Item) -> None:
+        """Replaces an item behind the functions' back, and does not report it."""
+        super()._write(item)
+        self._history.append((self._clock.now(), item["pk"]["S"], item))
+
     @override
     def _indexed(self) -> Iterable[Item]:
         as_of = self._clock.now() - self._index_lag()

@@ -9,7 +9,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qonto_sync.domain.times import to_precise_text, whole_seconds
-from tests.simulation.changes import CREATIONS, DRAFT_ACTIONS, EARLY_COMMIT, EDITS, FINALIZE, FINALIZE_LATE
+from tests.simulation.changes import (
+    CREATIONS,
+    DEAD_FILE,
+    DRAFT_ACTIONS,
+    EARLY_COMMIT,
+    EDITS,
+    FINALIZE,
+    FINALIZE_LATE,
+)
 from tests.simulation.decisions import Kind
 
 if TYPE_CHECKING:
@@ -67,11 +75,16 @@ class Users:
         self._created = 0
         self._actions = 0
 
-    def follow_script(self, start: datetime, invoices: int) -> None:
+    def follow_script(self, start: datetime, invoices: int, *, imported: int, has_dead_file: bool) -> None:
         """Schedules what happens in every run. From seven invoices on, the default run has work of every kind.
 
-        One change is committed late: during the second sync, or after it.
+        One change is committed late: during the second sync, or after it. So many more invoices are imported in one
+        instant, as Qonto's bulk import does, and one with a dead file is created if the world has one.
         """
+        for number in range(imported):
+            self._scheduler.at(start - timedelta(minutes=100), partial(self._create, f"i{100 + number}", CREATIONS[0]))
+        if has_dead_file:
+            self._scheduler.at(start - timedelta(minutes=70), partial(self._create, "i99", DEAD_FILE))
         creations = (
             (-180, CREATIONS[0]),
             (-29, CREATIONS[5]),
@@ -180,6 +193,9 @@ class Users:
             self._send_webhook(invoice_id)
         if change.render_after and (named or change.name_after is not None):
             self._scheduler.after(change.render_after, partial(self._render_later, invoice_id, attachment_id, change))
+        if change.render_after_commit is not None and named:
+            seconds = change.visible_after + change.render_after_commit
+            self._scheduler.after(seconds, partial(self._render_later, invoice_id, attachment_id, change))
 
     def _commit_unless_done(self, invoice_id: str, commit: Callable[[], None]) -> None:
         """The change may have been committed early."""

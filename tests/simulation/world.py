@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from local.in_memory.sqs import InMemorySqs
 from qonto_sync.aws import s3_archive
+from qonto_sync.domain.errors import Permanent, Retriable
 from qonto_sync.usecases.sync_run import SyncPolicy
 from tests.fakes import CONNECTION
 from tests.simulation.decisions import Kind
@@ -18,7 +21,7 @@ from tests.simulation.invariants import Invariants
 from tests.simulation.lambdas import Lambdas
 from tests.simulation.network import Network
 from tests.simulation.organization import Organization
-from tests.simulation.qonto import ApiVariations
+from tests.simulation.qonto import ApiVariations, Poison
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.services import SimulatedDynamoDb, SimulatedS3
 from tests.simulation.trace import Trace
@@ -43,6 +46,24 @@ _INVOICES = (7, 2, 10, 14)
 _PAGES_PER_SLICE = (1, 2, 20)
 _RETENTION_MINUTES = (360, 90)
 _INDEX_LAG_SECONDS = (0, 2, 120)
+_IMPORTED = (0, 0, 0, 7)
+"""Invoices with equal times: several pages that no window can divide."""
+_SLOW_PAGES = ((900, 0), (900, 0), (120, 0), (120, 9))
+"""The function's timeout, and the seconds that a page takes: the last run has time for eleven pages."""
+_POISONS = (None, None, None, Retriable, Permanent, AttributeError)
+_POISONED = ("i2", "i6", "i103")
+_POISONED_HOURS = (_BUSY_HOURS, _BUSY_HOURS, 10_000)
+_REST_HOURS, _SLOW_REST_HOURS = 4, 30
+"""So many runs after the last deviation the checkpoint is near the present, where pages are fast and where not."""
+_DAMAGES = (
+    None,
+    None,
+    {"reason": {"S": "of a later version"}},
+    {"revision": {"S": "yesterday"}},
+    {"version": {"S": "one"}},
+    {"detail": None, "attempts": None},
+)
+"""What a person or another version of this code writes into a pending row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +108,36 @@ class _World:
             retention=timedelta(minutes=choose("retention of the queue", _RETENTION_MINUTES)),
         )
         lag, overlap = timedelta(seconds=60), timedelta(minutes=10)
-        self._invariants = Invariants(CONNECTION, organization, s3, dynamodb, scheduler, self.trace, lag)
+        error = choose("poison", _POISONS)
+        poison = error and Poison(
+            choose("poisoned invoice", _POISONED),
+            partial(error, "simulated"),
+            START + timedelta(hours=choose("hours of poison", _POISONED_HOURS)),
+        )
+        is_for_ever = poison and poison.until > START + timedelta(hours=_BUSY_HOURS)
+        has_phantom = choose("phantom", (False, False, True))
+        phantom_at = START - timedelta(minutes=145, seconds=0.5) if has_phantom else None
+        self._invariants = Invariants(
+            CONNECTION,
+            organization,
+            s3,
+            dynamodb,
+            scheduler,
+            self.trace,
+            lag,
+            unreadable={poison.invoice_id} if poison and is_for_ever else frozenset(),
+            phantom_at=phantom_at,
+        )
         s3.on_write = self._invariants.object_written
         dynamodb.on_write = self._invariants.item_written
+        sync_seconds, page_seconds = choose("slow pages", _SLOW_PAGES)
         variations = ApiVariations(
             inclusive=choose("inclusive bounds", (True, False)),
-            counts_past_the_end=choose("totals past the end", (True, False)),
             order_may_change=choose("unstable order", (False, True)),
+            ties_by_page=choose("ties by page", (False, True)),
+            page_seconds=page_seconds,
+            poison=poison,
+            phantom_at=phantom_at,
         )
         users = Users(
             organization,
@@ -108,7 +152,15 @@ class _World:
             on_change=self._invariants.check,
             send_webhook=lambda invoice_id: self._webhooks.send(invoice_id),  # noqa: PLW0108 - they are created later
         )
-        users.follow_script(START, choose("invoices", _INVOICES))
+        self._rest_hours = _REST_HOURS if page_seconds == 0 else _SLOW_REST_HOURS
+        self._has_dead_file = choose("dead file", (False, False, True))
+        imported = choose("imported", _IMPORTED)
+        users.follow_script(START, choose("invoices", _INVOICES), imported=imported, has_dead_file=self._has_dead_file)
+        damage = choose("damage", _DAMAGES)
+        if damage:
+            scheduler.at(START + timedelta(minutes=72), partial(_damage, dynamodb, damage))
+        if choose("unknown message", (False, True)):
+            scheduler.at(START + timedelta(minutes=80), partial(_send_unknown_message, sqs))
         network = Network(scheduler, decisions, self.trace, users.may_act, self._invariants.check)
         self._webhooks = Webhooks(network, sqs, self._invariants)
         self._lambdas = Lambdas(
@@ -126,6 +178,7 @@ class _World:
                 in_flight=4,
             ),
             self._invariants,
+            sync_seconds,
         )
         sqs.on_change = self._lambdas.schedule_poll
 
@@ -136,9 +189,13 @@ class _World:
             if hour == _BUSY_HOURS:
                 self._decisions.quiet = True
                 self.trace.add(self._scheduler.now(), "No deviations from now on")
-            if self.trace.violations or (hour > _BUSY_HOURS + 1 and self._is_at_rest()):
+            if hour == _BUSY_HOURS + self._rest_hours:
+                self._invariants.check_progress(self._scheduler.now())
+            if self.trace.violations or (hour > _BUSY_HOURS + 1 and self._is_at_rest() and not self._has_dead_file):
                 break
             self._lambdas.run_schedule()
+        if self._has_dead_file:
+            self._invariants.check_pace(self._lambdas.calls, START + timedelta(hours=_BUSY_HOURS + _QUIET_HOURS - 49))
         self._scheduler.close()
         if not self.trace.violations:
             for problem in self._invariants.unsettled():
@@ -149,6 +206,21 @@ class _World:
 
     def _run_until(self, when: datetime) -> None:
         self._scheduler.run(when, stop=lambda: bool(self.trace.violations))
+
+
+def _damage(dynamodb: SimulatedDynamoDb, change: dict[str, Any]) -> None:
+    """Damages the first pending row, if there is one."""
+    for item in dynamodb.items.values():
+        if item["pk"]["S"].startswith("invoice#") and "due_at" in item:
+            damaged = {name: value for name, value in {**item, **change}.items() if value is not None}
+            dynamodb.damage(damaged)
+            return
+
+
+def _send_unknown_message(sqs: InMemorySqs) -> None:
+    """Sends a message whose reason another version of this code may know."""
+    body = json.dumps({"version": 1, "connection": CONNECTION, "invoice_id": "i1", "reason": "why not"})
+    sqs.send_message_batch(Entries=[{"Id": "0", "MessageBody": body}])
 
 
 @contextmanager

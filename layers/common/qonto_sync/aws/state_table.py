@@ -110,8 +110,8 @@ class StateTable:
         with aws_errors(self.label):
             try:
                 self._client.put_item(TableName=self._name, Item=item, ConditionExpression="attribute_exists(pk)")
-            except self._client.exceptions.ConditionalCheckFailedException:
-                return
+            except ClientError as error:
+                _conflicting_item(error)
 
     def delete(self, pk: str) -> None:
         """Deletes the item; one that does not exist is no error."""

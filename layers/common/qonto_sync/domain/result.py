@@ -111,8 +111,8 @@ class Tally:
     file_bytes: int = 0
     distinct: int = 0
     total_count: int = 0
-    attempted: int = 0
-    """Invoices that were worked on, whatever became of them."""
+    written: int = 0
+    """Invoices of which an object was written, whatever is still to be done for them."""
     gaps: int = 0
     """Gaps of the connection that are left when the run ends, those of earlier runs included."""
     gaps_recorded: int = 0
@@ -124,7 +124,7 @@ class Tally:
 
     def add_result(self, result: InvoiceResult) -> None:
         """Counts an invoice that was worked on."""
-        self.attempted += 1
+        self.written += result.document_written or result.file_written
         if result.row.pending and result.row.pending.reason is not PendingReason.SETTLING:
             self.pending += 1
         else:

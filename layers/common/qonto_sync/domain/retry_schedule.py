@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 SETTLING_TIME = timedelta(minutes=2)
 """Qonto may make a PDF again for this long after its invoice changed; its documentation says about ten seconds."""
 
+FINAL_AFTER = timedelta(minutes=13)
+"""So long after an invoice's `updated_at` its PDF is final: a change may be committed 11 minutes late, which is the
+default of lag and overlap together, and its PDF follows the commit."""
+
 LONGEST_DELAY = timedelta(minutes=15)
 """SQS delays a message for this long at most; the hourly run sends messages for what is due later."""
 
@@ -134,7 +138,7 @@ def is_unchanged(invoice: Invoice, row: LedgerRow | None) -> bool:
         return False
     if invoice.file_may_change_until is None or row.revision is None:
         return True
-    return row.revision.requested_at - invoice.file_may_change_until >= SETTLING_TIME
+    return row.revision.requested_at - invoice.file_may_change_until >= FINAL_AFTER
 
 
 def after_archiving(invoice: Invoice, row: LedgerRow | None, fetched_at: datetime) -> Pending | None:
@@ -150,7 +154,7 @@ def after_archiving(invoice: Invoice, row: LedgerRow | None, fetched_at: datetim
         interval = _AWAITING[min(attempts, len(_AWAITING)) - 1]
         detail = "the invoice has no attachment yet"
         return Pending(PendingReason.AWAITING_ATTACHMENT, since, fetched_at + interval, attempts, detail)
-    if fetched_at - invoice.changed_at >= SETTLING_TIME:
+    if fetched_at - invoice.changed_at >= FINAL_AFTER:
         return None
     if previous and is_unchanged(invoice, row) and previous.reason is PendingReason.SETTLING:
         # One more request is enough, even when Qonto's clock is wrong.

@@ -84,12 +84,19 @@ class GapWork:
                 elif isinstance(outcome, Incomplete):
                     _append(left, self._later(gap, window, outcome.reason, outcome.detail))
         except DeadlineReached:
-            rest = stack[::-1]
-            if rest == [gap.window]:
-                # A part of it may fit into a run.
-                rest = list(gap.window.halves() or rest)
-            left += [self._later(gap, window, GapReason.UNFINISHED, NO_TIME) for window in rest]
+            left += self._rest(gap, stack[::-1])
         return left
+
+    def _rest(self, gap: Gap, windows: list[Window]) -> list[Gap]:
+        """What a run had no time for: each part may fit into a run, so it is due in the next one, after others."""
+        if windows == [gap.window]:
+            windows = list(gap.window.halves() or windows)
+        if windows == [gap.window]:
+            return [self._later(gap, gap.window, GapReason.UNFINISHED, NO_TIME)]
+        now = self._context.clock.now()
+        return [
+            replace(gap, window=window, reason=GapReason.UNFINISHED, detail=NO_TIME, due_at=now) for window in windows
+        ]
 
     def _later(self, gap: Gap, window: Window, reason: GapReason, detail: str) -> Gap:
         attempts = gap.attempts + 1

@@ -129,7 +129,7 @@ class SyncRun:
             try:
                 outcome = reader.read(current)
             except DeadlineReached:
-                self._stop_at(current, is_begun=reader.begun == current)
+                self._stop_at(current, has_answer=reader.begun == current or current != window)
                 raise
             if isinstance(outcome, Cut):
                 slices += [outcome.newer, outcome.older]
@@ -149,11 +149,11 @@ class SyncRun:
         """
         return window.end != self._fresh_from and window.created_to is None
 
-    def _stop_at(self, current: Window, *, is_begun: bool) -> None:
+    def _stop_at(self, current: Window, *, has_answer: bool) -> None:
         """Keeps what was read when the deadline came in this slice; the next run goes on after it.
 
-        A part of a second cannot be committed, so the rest of the second becomes a gap. So does a slice whose reading
-        took a whole run, without an invoice to work on: the next run would not finish it either.
+        A part of a second cannot be committed, so the rest of the second becomes a gap. So does the slice that a whole
+        run came to without reading another or writing an object: the next run would not get further either.
         """
         if current.created_from:
             self._gaps.record(replace(current, created_to=None), GapReason.UNFINISHED, NO_TIME)
@@ -161,7 +161,7 @@ class SyncRun:
             if self._is_behind(self._read_until):
                 self._commit(self._read_until)
             return
-        elif self._tally.attempted or not is_begun:
+        elif self._tally.written or not has_answer:
             return
         else:
             rest = [replace(current, created_from=current.created_to, created_to=None)] if current.created_to else []

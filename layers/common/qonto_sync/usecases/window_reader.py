@@ -245,21 +245,23 @@ class WindowReader:
                     f" more than the {self._lag.total_seconds():.0f} s that LAG_SECONDS allows: set the clock"
                 )
             return page
-        self._require_answers(failure)
+        self._require_answers()
         _log.warning(
             "page_unreadable",
             extra={**_facts(window), "page": number, "per_page": layout.per_page, "detail": str(failure)},
         )
         raise _PageUnreadable(str(failure)) from failure
 
-    def _require_answers(self, failure: ItemError) -> None:
-        """Raises unless Qonto lists something else: then the failure is not the page's own."""
+    def _require_answers(self) -> None:
+        """Lists something else. An error then says that the failure before was not the page's own.
+
+        Raises:
+            Retriable, Misconfigured: Qonto does not answer this either.
+        """
         try:
             self._context.source.page(_EMPTY_WINDOW, 1, LAYOUTS[0])
-        except Permanent:
-            raise Misconfigured(f"{failure}. Check QONTO_API_URL") from failure
-        except ItemError:
-            raise failure from None
+        except Permanent as error:
+            raise Misconfigured(f"{error}. Check QONTO_API_URL") from error
 
 
 def _facts(window: Window) -> dict[str, str]:
