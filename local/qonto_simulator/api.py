@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from local.qonto_simulator.behaviour import Behaviour
+from local.qonto_simulator.behaviour import Behaviour, MetaStyle
 from local.qonto_simulator.files import Files
 from local.qonto_simulator.invoices import PDF
 from local.qonto_simulator.messages import JSON, RefusedError, Request, Response, new_trace_id
@@ -22,7 +22,7 @@ class Api:
         self._world = world
         self._files = files
         self._files_origin = files_origin
-        self._behaviour = behaviour
+        self.behaviour = behaviour
 
     def answer(self, request: Request) -> Response:
         """Answer an authenticated request, or raise `RefusedError`."""
@@ -32,40 +32,31 @@ class Api:
         if request.method != "GET":
             raise RefusedError(405, "method_not_allowed", f"{request.method} is not allowed here")
         if route["id"] is None:
-            return _found(self._list(read_list_query(request.query, self._behaviour.bounds)))
+            behaviour = self.behaviour
+            return _found(self._list(read_list_query(request.query, behaviour.bounds), behaviour))
         refuse_parameters(request.query)
         read = self._attachment if route["kind"] == "attachments" else self._invoice
         return _found(read(route["id"]))
 
-    def _list(self, query: ListQuery) -> bytes:
-        start = (query.page - 1) * query.per_page
-        listing = self._world.listing(query.predicates, descending=query.descending, start=start, count=query.per_page)
-        total_pages = -(-listing.total // query.per_page)
-        if query.page > max(total_pages, 1) and self._behaviour.past_end == "refused":
-            raise RefusedError(422, "invalid_page", "page is past the end", "page")
-        meta = self._meta(query, listing.total, total_pages)
+    def _list(self, query: ListQuery, behaviour: Behaviour) -> bytes:
+        listing = self._world.listing(
+            query.predicates,
+            descending=query.descending,
+            page=query.page,
+            per_page=query.per_page,
+            ties=behaviour.ties,
+        )
+        if behaviour.search_limit is not None and listing.total > behaviour.search_limit:
+            raise RefusedError(422, "search_limit_reached", f"more than {behaviour.search_limit} results")
+        total = listing.total + behaviour.extra_count
+        if query.page > max(_pages(total, query.per_page), 1):
+            if behaviour.past_end == "refused":
+                raise RefusedError(422, "invalid_page", "page is past the end", "page")
+            if behaviour.past_end == "uncounted":
+                total = 0
+        meta = _meta(query, total, behaviour.meta)
         documents = b",".join(listing.documents)
         return b'{"client_invoices":[' + documents + b'],"meta":' + json.dumps(meta).encode() + b"}"
-
-    def _meta(self, query: ListQuery, total: int, total_pages: int) -> dict[str, Any]:
-        meta: dict[str, Any] = {
-            "current_page": query.page,
-            "next_page": query.page + 1 if query.page < total_pages else None,
-            "prev_page": query.page - 1 if query.page > 1 else None,
-            "total_pages": total_pages,
-            "total_count": total,
-            "per_page": query.per_page,
-        }
-        match self._behaviour.meta:
-            case "without_next_page":
-                del meta["next_page"]
-            case "next_page_zero":
-                meta["next_page"] = meta["next_page"] or 0
-            case "previous_page":
-                meta["previous_page"] = meta.pop("prev_page")
-            case "documented":
-                pass
-        return meta
 
     def _invoice(self, invoice_id: str) -> bytes:
         try:
@@ -98,6 +89,32 @@ class Api:
         }
         # Qonto writes `&` as \u0026: a client that reads the URL out of the raw text gets it wrong.
         return json.dumps({"attachment": served}).replace("&", "\\u0026").encode()
+
+
+def _meta(query: ListQuery, total: int, style: MetaStyle) -> dict[str, Any]:
+    total_pages = _pages(total, query.per_page)
+    meta: dict[str, Any] = {
+        "current_page": query.page,
+        "next_page": query.page + 1 if query.page < total_pages else None,
+        "prev_page": query.page - 1 if query.page > 1 else None,
+        "total_pages": total_pages,
+        "total_count": total,
+        "per_page": query.per_page,
+    }
+    match style:
+        case "without_next_page":
+            del meta["next_page"]
+        case "next_page_zero":
+            meta["next_page"] = meta["next_page"] or 0
+        case "previous_page":
+            meta["previous_page"] = meta.pop("prev_page")
+        case "documented":
+            pass
+    return meta
+
+
+def _pages(total: int, per_page: int) -> int:
+    return -(-total // per_page)
 
 
 def _found(body: bytes) -> Response:

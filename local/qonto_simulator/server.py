@@ -65,9 +65,10 @@ class Simulator:
         files = Files(world)
         fault_injector = FaultInjector(self.faults, self._log)
         self._files = FilesOrigin(files.answer, fault_injector)
+        self._content = Api(world, files, self.files_origin, behaviour or Behaviour())
         self._api = ApiOrigin(
             world=world,
-            api=Api(world, files, self.files_origin, behaviour or Behaviour()),
+            api=self._content,
             subscriptions=subscriptions,
             oauth=OAuth(self.oauth_client, world.now),
             control=Control(world, subscriptions, self.faults, self._log),
@@ -75,6 +76,15 @@ class Simulator:
             limiter=None if limits is None else Limiter(limits),
             fault_injector=fault_injector,
         )
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """How the list endpoint behaves; can be set at any time, for the requests from then on."""
+        return self._content.behaviour
+
+    @behaviour.setter
+    def behaviour(self, behaviour: Behaviour) -> None:
+        self._content.behaviour = behaviour
 
     @property
     def requests(self) -> list[LoggedRequest]:

@@ -49,12 +49,16 @@ class Store:
             self._documents[invoice_id] = text
         return text
 
-    def select(self, predicates: Iterable[Predicate]) -> list[str]:
-        """Return the ids of the invoices that all predicates accept, oldest first, ties by id."""
+    def select(self, predicates: Iterable[Predicate]) -> list[Invoice]:
+        """Return the invoices that all predicates accept, oldest first, ties by id."""
         matching = [self.invoices[invoice_id] for _, invoice_id in self._order]
         for predicate in predicates:
             matching = [invoice for invoice in matching if predicate(invoice)]
-        return [invoice.id for invoice in matching]
+        return matching
+
+    def oldest(self, count: int) -> list[str]:
+        """Return the ids of the first invoices, oldest first."""
+        return [invoice_id for _, invoice_id in self._order[:count]]
 
     def newest(self, count: int) -> list[Invoice]:
         """Return the last invoices, oldest first."""

@@ -13,19 +13,22 @@ from threading import RLock
 from typing import Any
 
 from local.qonto_simulator.activity import HOUR, Activity
+from local.qonto_simulator.behaviour import Ties
 from local.qonto_simulator.composition import awkward_upload, compose
 from local.qonto_simulator.documents import Documents
 from local.qonto_simulator.history import History
 from local.qonto_simulator.invoices import Attachment, Upload, identifier
 from local.qonto_simulator.lifecycle import PDF_DELAY, Lifecycle, Listener
 from local.qonto_simulator.store import Predicate, Store
+from local.qonto_simulator.ties import TieOrder
 from local.qonto_simulator.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Some of the matching invoices as JSON texts, and how many match in all."""
+    """One page of the matching invoices, their ids and JSON texts, and how many match in all."""
 
+    ids: list[str]
     documents: list[bytes]
     total: int
 
@@ -57,6 +60,7 @@ class World:
         self._lifecycle = Lifecycle(self._store, self._timeline)
         self._activity = Activity(seed, activity, self._store, self._timeline, self._lifecycle)
         self._documents = Documents(plain=plain_files)
+        self._tie_order = TieOrder(seed)
         self._next_hour = 0
         self._created = 0
         History(seed, self.started_at, self._store, self._timeline, self._lifecycle).plan(invoices)
@@ -99,6 +103,30 @@ class World:
             self._lifecycle.create(now, invoice_id, body, upload=upload, pdf_after=pdf_after)
             return invoice_id
 
+    def create_many(self, count: int, *, at: datetime) -> list[str]:
+        """Add finalized invoices and return their ids; both their times are exactly `at`, cut to milliseconds.
+
+        They are there now, even if `at` is another time. Each has its PDF ten seconds after `at`.
+        """
+        with self._present():
+            ids = []
+            for _ in range(count):
+                self._created += 1
+                ids.append(identifier(self.seed, "created", self._created))
+                self._lifecycle.create(at, ids[-1], compose(Random(ids[-1]), at))
+            return ids
+
+    def touch_many(self, count: int, *, at: datetime) -> list[str]:
+        """Set `updated_at` of the oldest invoices to exactly `at`, cut to milliseconds, and return their ids.
+
+        This is what a bulk update at Qonto does: `created_at` and all other fields stay as they are.
+        """
+        with self._present():
+            ids = self._store.oldest(count)
+            for invoice_id in ids:
+                self._lifecycle.edit(at, invoice_id, {})
+            return ids
+
     def edit(self, invoice_id: str, /, touch: bool = True, **fields: Any) -> None:  # noqa: FBT001, FBT002 - its name says it
         """Change fields now, with a new `updated_at` unless untouched.
 
@@ -131,13 +159,16 @@ class World:
         with self._present():
             return self._store.document(invoice_id)
 
-    def listing(self, predicates: Iterable[Predicate], *, descending: bool, start: int, count: int) -> Listing:
+    def listing(
+        self, predicates: Iterable[Predicate], *, descending: bool, page: int, per_page: int, ties: Ties
+    ) -> Listing:
         """Return one page of the matching invoices, all of it read at one moment."""
         with self._present():
-            ids = self._store.select(predicates)
+            matching = self._store.select(predicates)
             if descending:
-                ids.reverse()
-            return Listing([self._store.document(each) for each in ids[start : start + count]], len(ids))
+                matching.reverse()
+            ids = [invoice.id for invoice in self._tie_order.page(matching, page, per_page, ties)]
+            return Listing(ids, [self._store.document(each) for each in ids], len(matching))
 
     def attachment(self, attachment_id: str) -> Attachment:
         """Return the current edition of the file, without making its content."""
@@ -159,7 +190,7 @@ class World:
     def invoice_ids(self) -> list[str]:
         """Return the ids of all invoices, imported ones too, oldest first."""
         with self._present():
-            return self._store.select(())
+            return [invoice.id for invoice in self._store.select(())]
 
     def attachment_ids(self) -> list[str]:
         """Return the ids of all files that are there now."""

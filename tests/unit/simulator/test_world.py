@@ -160,6 +160,37 @@ def test_a_pdf_may_come_later_or_never(world: World, clock: ManualClock) -> None
     assert [read(world, each)["attachment_id"] is None for each in (slow, never, imported)] == [False, True, False]
 
 
+def test_many_invoices_at_one_time(world: World, clock: ManualClock) -> None:
+    """They are finalized, have exactly the given time, a number each, and their PDFs ten seconds later."""
+    at = STARTED_AT - timedelta(days=1)
+    first, second = world.create_many(3, at=at), world.create_many(2, at=STARTED_AT)
+    invoices = [read(world, each) for each in first]
+    assert {(each["created_at"], each["updated_at"], each["finalized_at"], each["status"]) for each in invoices} == {
+        ("2026-11-01T09:00:00.000Z",) * 3 + ("unpaid",)
+    }
+    assert [each["number"] for each in invoices] == ["F-2026-001", "F-2026-002", "F-2026-003"]
+    assert sorted(world.invoice_ids()[:3]) == sorted(first)
+    assert None not in [each["attachment_id"] for each in invoices]
+    assert [read(world, each)["attachment_id"] for each in second] == [None, None]
+    clock.move(10)
+    assert None not in [read(world, each)["attachment_id"] for each in second]
+
+
+def test_a_bulk_update(world: World, clock: ManualClock) -> None:
+    """The oldest invoices get one `updated_at`, and nothing else changes: neither other fields nor files."""
+    for _ in range(3):
+        world.create()
+        clock.move(1)
+    clock.move(3600)
+    ids = world.invoice_ids()
+    before, files = [read(world, each) for each in ids], [world.file(each) for each in world.attachment_ids()]
+    assert world.touch_many(2, at=STARTED_AT + timedelta(minutes=5, microseconds=1500)) == ids[:2]
+    clock.move(3600)
+    touched = {"updated_at": "2026-11-02T09:05:00.001Z"}
+    assert [read(world, each) for each in ids] == [before[0] | touched, before[1] | touched, before[2]]
+    assert [world.file(each) for each in world.attachment_ids()] == files
+
+
 def test_finalizing_keeps_the_draft_pdf_for_ten_seconds(world: World, clock: ManualClock) -> None:
     """The number and `updated_at` change at once, the content under the same attachment id later."""
     invoice_id = world.create(draft=True)
