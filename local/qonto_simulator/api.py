@@ -2,15 +2,17 @@
 
 import json
 import re
+from http import HTTPStatus
 from typing import Any
 
 from local.qonto_simulator.behaviour import Behaviour, MetaStyle
 from local.qonto_simulator.files import Files
+from local.qonto_simulator.invoice_faults import InvoiceFaults
 from local.qonto_simulator.invoices import PDF
 from local.qonto_simulator.messages import JSON, RefusedError, Request, Response, new_trace_id
 from local.qonto_simulator.query import ListQuery, read_list_query, refuse_parameters
 from local.qonto_simulator.timestamps import zulu
-from local.qonto_simulator.world import World
+from local.qonto_simulator.world import Listing, World
 
 _ROUTE = re.compile(r"/v2/(?:client_invoices|(?P<kind>client_invoices|attachments)/(?P<id>[^/]+))")
 
@@ -18,11 +20,14 @@ _ROUTE = re.compile(r"/v2/(?:client_invoices|(?P<kind>client_invoices|attachment
 class Api:
     """Invoices as a list and one by one, and where their files are."""
 
-    def __init__(self, world: World, files: Files, files_origin: str, behaviour: Behaviour) -> None:
+    def __init__(
+        self, world: World, files: Files, files_origin: str, behaviour: Behaviour, invoice_faults: InvoiceFaults
+    ) -> None:
         self._world = world
         self._files = files
         self._files_origin = files_origin
         self.behaviour = behaviour
+        self._invoice_faults = invoice_faults
 
     def answer(self, request: Request) -> Response:
         """Answer an authenticated request, or raise `RefusedError`."""
@@ -39,16 +44,8 @@ class Api:
         return _found(read(route["id"]))
 
     def _list(self, query: ListQuery, behaviour: Behaviour) -> bytes:
-        listing = self._world.listing(
-            query.predicates,
-            descending=query.descending,
-            page=query.page,
-            per_page=query.per_page,
-            ties=behaviour.ties,
-        )
-        if behaviour.search_limit is not None and listing.total > behaviour.search_limit:
-            raise RefusedError(422, "search_limit_reached", f"more than {behaviour.search_limit} results")
-        total = listing.total + behaviour.extra_count
+        listing = self._listing(query, behaviour)
+        total = listing.total + self._invoice_faults.phantoms(query.predicates) + behaviour.extra_count
         if query.page > max(_pages(total, query.per_page), 1):
             if behaviour.past_end == "refused":
                 raise RefusedError(422, "invalid_page", "page is past the end", "page")
@@ -58,11 +55,30 @@ class Api:
         documents = b",".join(listing.documents)
         return b'{"client_invoices":[' + documents + b'],"meta":' + json.dumps(meta).encode() + b"}"
 
+    def _listing(self, query: ListQuery, behaviour: Behaviour) -> Listing:
+        listing = self._world.listing(
+            query.predicates,
+            descending=query.descending,
+            page=query.page,
+            per_page=query.per_page,
+            ties=behaviour.ties,
+        )
+        if behaviour.search_limit is not None and listing.total > behaviour.search_limit:
+            raise RefusedError(422, "search_limit_reached", f"more than {behaviour.search_limit} results")
+        status = self._invoice_faults.page_status(listing.ids)
+        if status is not None:
+            phrase = HTTPStatus(status).phrase
+            raise RefusedError(status, phrase.lower().replace(" ", "_"), phrase)
+        return listing
+
     def _invoice(self, invoice_id: str) -> bytes:
+        not_found = RefusedError(404, "not_found", "client invoice not found")
+        if self._invoice_faults.conceals(invoice_id):
+            raise not_found
         try:
             return b'{"client_invoice":' + self._world.document(invoice_id) + b"}"
         except KeyError:
-            raise RefusedError(404, "not_found", "client invoice not found") from None
+            raise not_found from None
 
     def _attachment(self, attachment_id: str) -> bytes:
         try:

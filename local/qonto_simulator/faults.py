@@ -1,4 +1,4 @@
-"""Faults to inject: at random, or for the next requests that match."""
+"""Faults to inject: at random, for the next requests that match, or with one invoice for as long as told."""
 
 import re
 import time
@@ -10,6 +10,7 @@ from random import Random
 from threading import Lock
 from typing import Literal
 
+from local.qonto_simulator.invoice_faults import InvoiceFaults
 from local.qonto_simulator.messages import Request
 
 type OriginName = Literal["api", "files", "webhooks"]
@@ -79,7 +80,8 @@ class Faults:
     """Decides which requests fail and how, and counts the faults that fired.
 
     Random faults depend on the seed, the path and how often that path was asked, never on the order of
-    threads. `rate` is the share of all requests on both origins, and of all webhooks.
+    threads. `rate` is the share of all requests on both origins, and of all webhooks. `invoices` has the faults
+    that stay with one invoice; `fired` does not count these.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Faults:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.rate = rate
+        self.invoices = InvoiceFaults()
         self.fired: Counter[FaultKind] = Counter()
         self._seed = seed
         self._kinds = set(FaultKind) if kinds is None else kinds
@@ -122,10 +125,14 @@ class Faults:
             self._rules.append(_Rule(fault, re.compile(path), skip, times))
 
     def clear(self) -> None:
-        """Remove all installed faults and stop the random ones."""
+        """Remove all installed faults, those of single invoices and the phantoms, and stop the random ones.
+
+        What stays: the counts in `fired`, the simulator's `behaviour`, its limits, and the invoices as they are.
+        """
         with self._lock:
             self._rules.clear()
             self.rate = 0.0
+        self.invoices.clear()
 
     def draw(self, origin: OriginName, request: Request) -> Fault | None:
         """Return the fault of this request; usually None."""

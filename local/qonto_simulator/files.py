@@ -6,6 +6,7 @@ from email.utils import format_datetime
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
+from local.qonto_simulator.invoice_faults import InvoiceFaults
 from local.qonto_simulator.invoices import Attachment
 from local.qonto_simulator.messages import XML, Request, Response, new_trace_id
 from local.qonto_simulator.presigning import PermissionDeniedError, Presigner
@@ -18,8 +19,9 @@ _KEY = re.compile(re.escape(_PREFIX) + r"([0-9a-f-]{36})/[^/]+")
 class Files:
     """Serves the current edition of each attachment to holders of a valid URL."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, invoice_faults: InvoiceFaults) -> None:
         self._world = world
+        self._invoice_faults = invoice_faults
         self._presigner = Presigner(f"file host {world.seed}")
 
     def presigned_path(self, attachment: Attachment, now: datetime) -> str:
@@ -39,6 +41,8 @@ class Files:
         except PermissionDeniedError as error:
             return s3_error(403, error.code, str(error))
         except KeyError:
+            return no_such_key()
+        if self._invoice_faults.has_lost_file(attachment.printed.id):
             return no_such_key()
         return self._serve(attachment, request.headers.get("if-none-match", ""))
 

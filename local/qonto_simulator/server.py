@@ -62,10 +62,10 @@ class Simulator:
         self.api_url = f"http://{public_host}:{self._api_server.port}"
         self.files_origin = f"http://{public_host}:{self._files_server.port}"
         self.token_url = f"{self.api_url}{TOKEN_PATH}"
-        files = Files(world)
+        files = Files(world, self.faults.invoices)
         fault_injector = FaultInjector(self.faults, self._log)
         self._files = FilesOrigin(files.answer, fault_injector)
-        self._content = Api(world, files, self.files_origin, behaviour or Behaviour())
+        self._content = Api(world, files, self.files_origin, behaviour or Behaviour(), self.faults.invoices)
         self._api = ApiOrigin(
             world=world,
             api=self._content,
