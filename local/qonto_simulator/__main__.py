@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import get_args
 
-from local.qonto_simulator.behaviour import Behaviour, Bounds, MetaStyle, PastEnd
+from local.qonto_simulator.behaviour import Behaviour, Bounds, MetaStyle, PastEnd, Ties
 from local.qonto_simulator.faults import Faults
 from local.qonto_simulator.limits import Limits
 from local.qonto_simulator.server import Simulator
@@ -16,9 +16,27 @@ from local.qonto_simulator.world import World
 
 _EPILOG = """\
 The same --seed, --invoices, --activity and --started-at always make the same invoices and files: start the
-command again with what it printed, and the world goes on where the clock says. While it runs,
-`/_simulator/` on the API port shows the state, installs faults and changes invoices.
+command again with what it printed, and the world goes on where the clock says.
+
+While it runs, GET /_simulator/ on the API port shows the state, and POST with a JSON object changes it:
+  faults                         installs a fault: kind, path, times, skip, retry_after, delay;
+                                 or rate: share of requests that fail; or clear: true ends all faults
+  invoices                       creates an invoice: draft, imported, and any field
+  invoices/ID/edit               changes fields; touch: false keeps updated_at
+  invoices/ID/finalize, delete   for drafts
+  invoices/ID/regenerate_pdf     touch: true sets updated_at
+  invoices/ID/poison             status: of each list page that would contain the invoice
+  invoices/ID/hide               times, or null for ever: GET of the invoice answers 404
+  invoices/ID/lose_file          the file host answers 404
+  invoices/ID/restore            ends the faults of the invoice
+  phantoms                       adds rows that are counted and never listed: updated_at, created_at, count
+  create_many                    creates invoices with the same times: count, at
+  touch_many                     sets updated_at of the oldest invoices: count, at
 """
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows defaults, and keeps the lines of the epilog."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -42,7 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         login=options.login,
         secret_key=options.secret_key,
         staging_token=options.staging_token,
-        behaviour=Behaviour(options.bounds, options.past_end, options.meta),
+        behaviour=Behaviour(
+            options.bounds,
+            options.past_end,
+            options.meta,
+            options.ties,
+            options.extra_count,
+            options.search_limit,
+        ),
         limits=None if options.no_limits else Limits(retry_after=options.retry_after),
         faults=Faults(rate=options.fault_rate, seed=options.fault_seed),
         webhooks_every=0.5,
@@ -61,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m local.qonto_simulator",
         description="A faithful Qonto Business API for client invoices, with invented data.",
         epilog=_EPILOG,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_HelpFormatter,
     )
     server = parser.add_argument_group("server")
     server.add_argument("--host", default="127.0.0.1", help="address to listen on")
@@ -88,6 +113,9 @@ def _parser() -> argparse.ArgumentParser:
     doubt.add_argument("--bounds", choices=get_args(Bounds.__value__), default="inclusive", help="of datetime filters")
     doubt.add_argument("--past-end", choices=get_args(PastEnd.__value__), default="empty", help="a page after the last")
     doubt.add_argument("--meta", choices=get_args(MetaStyle.__value__), default="documented", help="page numbers")
+    doubt.add_argument("--ties", choices=get_args(Ties.__value__), default="stable", help="order of equal created_at")
+    doubt.add_argument("--extra-count", type=_count, default=0, metavar="N", help="added to each list's total_count")
+    doubt.add_argument("--search-limit", type=_count, metavar="N", help="refuse lists of more invoices, with 422")
     trouble = parser.add_argument_group("trouble")
     trouble.add_argument("--fault-rate", type=_share, default=0.0, metavar="SHARE", help="share of requests that fail")
     trouble.add_argument("--fault-seed", type=int, default=0, metavar="N", help="what the random faults are made from")
@@ -101,6 +129,12 @@ def _moment(text: str) -> datetime:
     if moment.tzinfo is None:
         raise argparse.ArgumentTypeError(f"{text} has no offset, add Z")
     return moment
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0")
+    return int(text)
 
 
 def _share(text: str) -> float:

@@ -2,7 +2,8 @@
 
 import json
 import re
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from local.qonto_simulator.faults import Faults
 from local.qonto_simulator.messages import JSON, RefusedError, Request, Response, json_response
@@ -11,8 +12,14 @@ from local.qonto_simulator.subscriptions import Subscriptions
 from local.qonto_simulator.timestamps import zulu
 from local.qonto_simulator.world import World
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 PREFIX = "/_simulator/"
-_ACTION = re.compile(PREFIX + r"invoices/([^/]+)/(edit|finalize|delete|regenerate_pdf)")
+_ACTION = re.compile(
+    PREFIX + r"invoices/([^/]+)/(?:(edit|finalize|delete|regenerate_pdf)|(poison|hide|lose_file|restore))"
+)
+_TIMES = {"at", "created_at", "updated_at"}
 
 
 class Control:
@@ -23,6 +30,13 @@ class Control:
         self._subscriptions = subscriptions
         self._faults = faults
         self._log = log
+        self._endpoints: dict[str, Callable[[dict[str, Any]], Response]] = {
+            "/_simulator/faults": self._change_faults,
+            "/_simulator/phantoms": self._add_phantom,
+            "/_simulator/invoices": self._create,
+            "/_simulator/create_many": self._create_many,
+            "/_simulator/touch_many": self._touch_many,
+        }
 
     def answer(self, request: Request) -> Response:
         """Answer a request under `/_simulator/`, or raise `RefusedError`."""
@@ -30,21 +44,21 @@ class Control:
         try:
             match (request.method, request.path):
                 case ("GET", "/_simulator/"):
-                    return json_response(200, self._state())
-                case ("POST", "/_simulator/faults"):
-                    return self._change_faults(_fields(request))
-                case ("POST", "/_simulator/invoices"):
-                    return self._invoice(self._world.create(**_fields(request)), 201)
-                case ("POST", _) if action is not None:
+                    return self._state()
+                case ("POST", path) if path in self._endpoints:
+                    return self._endpoints[path](_fields(request))
+                case ("POST", _) if action is not None and action[2]:
                     return self._act(action[1], action[2], _fields(request))
+                case ("POST", _) if action is not None:
+                    return self._change_invoice_faults(action[1], action[3], _fields(request))
         except KeyError as error:
             raise RefusedError(404, "not_found", f"no such invoice: {error}") from error
         except (TypeError, ValueError, re.error) as error:
             raise RefusedError(422, "invalid", str(error)) from error
         raise RefusedError(404, "not_found", f"no such endpoint: {request.method} {request.path}")
 
-    def _state(self) -> dict[str, Any]:
-        return {
+    def _state(self) -> Response:
+        state = {
             "now": zulu(self._world.now()),
             "started_at": zulu(self._world.started_at),
             "seed": self._world.seed,
@@ -54,8 +68,10 @@ class Control:
             "webhook_subscriptions": len(self._subscriptions.live()),
             "fault_rate": self._faults.rate,
             "faults_fired": dict(sorted(self._faults.fired.items())),
+            "invoice_faults": self._faults.invoices.state(),
             "requests": self._log.counts(),
         }
+        return json_response(200, state)
 
     def _change_faults(self, fields: dict[str, Any]) -> Response:
         if fields.pop("clear", False):
@@ -64,7 +80,37 @@ class Control:
             self._faults.rate = float(fields.pop("rate"))
         if fields:
             self._faults.install(**fields)
-        return json_response(200, self._state())
+        return self._state()
+
+    def _change_invoice_faults(self, invoice_id: str, change: str, fields: dict[str, Any]) -> Response:
+        # For an id that does not exist.
+        self._world.document(invoice_id)
+        faults = self._faults.invoices
+        match change:
+            case "poison":
+                faults.poison(invoice_id, **fields)
+            case "hide":
+                faults.hide(invoice_id, **fields)
+            case "lose_file":
+                faults.lose_file(invoice_id, **fields)
+            case _:
+                faults.restore(invoice_id, **fields)
+        return self._state()
+
+    def _add_phantom(self, fields: dict[str, Any]) -> Response:
+        self._faults.invoices.add_phantom(**_with_times(fields))
+        return self._state()
+
+    def _create(self, fields: dict[str, Any]) -> Response:
+        return self._invoice(self._world.create(**fields), 201)
+
+    def _create_many(self, fields: dict[str, Any]) -> Response:
+        self._world.create_many(**_with_times(fields))
+        return self._state()
+
+    def _touch_many(self, fields: dict[str, Any]) -> Response:
+        self._world.touch_many(**_with_times(fields))
+        return self._state()
 
     def _act(self, invoice_id: str, action: str, fields: dict[str, Any]) -> Response:
         match action:
@@ -88,3 +134,7 @@ def _fields(request: Request) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise TypeError("the body must be a JSON object")
     return fields
+
+
+def _with_times(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: datetime.fromisoformat(value) if name in _TIMES else value for name, value in fields.items()}

@@ -21,7 +21,7 @@ class InvoiceFaults:
         self._poisoned: dict[str, int] = {}
         self._hidden: dict[str, int | None] = {}
         self._lost_files: set[str] = set()
-        self._phantoms: list[tuple[Invoice, int]] = []
+        self._phantoms: list[Invoice] = []
 
     def poison(self, invoice_id: str, status: int) -> None:
         """Let every list page that would contain the invoice answer with this status; its own GET still works."""
@@ -67,7 +67,7 @@ class InvoiceFaults:
             body={"status": "unpaid", "invoice_type": "standard", "due_date": None},
         )
         with self._lock:
-            self._phantoms.append((phantom, count))
+            self._phantoms.extend([phantom] * count)
 
     def clear(self) -> None:
         """End the faults of all invoices, and remove the phantoms."""
@@ -88,10 +88,10 @@ class InvoiceFaults:
             if invoice_id not in self._hidden:
                 return False
             times = self._hidden[invoice_id]
-            if times == 1:
-                del self._hidden[invoice_id]
-            elif times is not None:
+            if times is not None and times > 1:
                 self._hidden[invoice_id] = times - 1
+            elif times is not None:
+                del self._hidden[invoice_id]
             return True
 
     def has_lost_file(self, invoice_id: str) -> bool:
@@ -103,7 +103,7 @@ class InvoiceFaults:
         """Return how many phantoms all predicates accept."""
         predicates = tuple(predicates)
         with self._lock:
-            return sum(count for phantom, count in self._phantoms if all(accepts(phantom) for accepts in predicates))
+            return sum(all(accepts(phantom) for accepts in predicates) for phantom in self._phantoms)
 
     def state(self) -> dict[str, Any]:
         """Return what is in effect now."""
@@ -112,5 +112,5 @@ class InvoiceFaults:
                 "poisoned": dict(self._poisoned),
                 "hidden": dict(self._hidden),
                 "lost_files": sorted(self._lost_files),
-                "phantoms": sum(count for _, count in self._phantoms),
+                "phantoms": len(self._phantoms),
             }

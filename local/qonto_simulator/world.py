@@ -108,6 +108,7 @@ class World:
 
         They are there now, even if `at` is another time. Each has its PDF ten seconds after `at`.
         """
+        _check_bulk(count, at)
         with self._present():
             ids = []
             for _ in range(count):
@@ -121,6 +122,7 @@ class World:
 
         This is what a bulk update at Qonto does: `created_at` and all other fields stay as they are.
         """
+        _check_bulk(count, at)
         with self._present():
             ids = self._store.oldest(count)
             for invoice_id in ids:
@@ -222,3 +224,10 @@ class World:
                 self._timeline.do_next()
             else:
                 return
+
+
+def _check_bulk(count: int, at: datetime) -> None:
+    if count < 0:
+        raise ValueError(f"a count cannot be negative: {count}")
+    if at.tzinfo is None:
+        raise ValueError(f"{at} has no offset")

@@ -67,6 +67,16 @@ def test_the_world_goes_on() -> None:
     assert b'"number"' in listings[0]
 
 
+def test_the_list_endpoint_behaves_as_told() -> None:
+    """Wrong counts and a limit on results are options, too."""
+    options = ("--invoices", "20", "--ties", "by_page", "--extra-count", "3")
+    for more, status in (("--search-limit", "100"), 200), (("--search-limit", "5"), 422):
+        with running(*options, *more) as (_, printed):
+            response = curl(next(line for line in printed.splitlines() if "per_page=2" in line))
+            assert response.status == status
+            assert (b'"total_count": 23' if status == 200 else b"search_limit_reached") in response.data
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
@@ -74,6 +84,9 @@ def test_the_world_goes_on() -> None:
         (["--started-at", "soon"], "invalid"),
         (["--fault-rate", "5"], "not between 0 and 1"),
         (["--meta", "odd"], "invalid choice"),
+        (["--ties", "odd"], "invalid choice"),
+        (["--extra-count", "-1"], "not a whole number from 0"),
+        (["--search-limit", "many"], "not a whole number from 0"),
     ],
 )
 def test_mistakes_are_explained(capsys: pytest.CaptureFixture[str], options: list[str], complaint: str) -> None:
@@ -84,9 +97,11 @@ def test_mistakes_are_explained(capsys: pytest.CaptureFixture[str], options: lis
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
-    """The help names every group of options."""
+    """The help names every group of options, and the endpoints that change the simulator."""
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     printed = capsys.readouterr().out
     for group in ("server", "world", "what the documentation leaves open", "trouble"):
         assert f"\n{group}:\n" in printed
+    for endpoint in ("faults", "invoices/ID/poison", "phantoms", "create_many", "touch_many"):
+        assert f"\n  {endpoint} " in printed

@@ -1,5 +1,7 @@
 """The control endpoints: the world changed from outside."""
 
+from typing import Any
+
 import pytest
 
 from .conftest import Client, ManualClock
@@ -22,6 +24,7 @@ def test_state(client: Client, clock: ManualClock) -> None:
         "webhook_subscriptions": 0,
         "fault_rate": 0.0,
         "faults_fired": {"500": 1},
+        "invoice_faults": {"poisoned": {}, "hidden": {}, "lost_files": [], "phantoms": 0},
         "requests": {"api 500": 1},
     }
 
@@ -61,6 +64,47 @@ def test_faults_by_request(client: Client) -> None:
     assert client.get("/v2/client_invoices").status == 200
 
 
+def test_faults_of_one_invoice_by_request(client: Client, clock: ManualClock) -> None:
+    """An invoice is poisoned, hidden, robbed of its file and restored by request."""
+    invoice_id = client.simulator.world.create()
+    clock.move(10)
+    action = f"invoices/{invoice_id}"
+    assert client.control(f"{action}/poison", status=422).status == 200
+    assert client.control(f"{action}/hide", times=2).status == 200
+    state = client.control(f"{action}/lose_file").json()
+    assert state["invoice_faults"] == {
+        "poisoned": {invoice_id: 422},
+        "hidden": {invoice_id: 2},
+        "lost_files": [invoice_id],
+        "phantoms": 0,
+    }
+    (attachment_id,) = client.simulator.world.attachment_ids()
+    seen = ("/v2/client_invoices", f"/v2/client_invoices/{invoice_id}", client.attachment(attachment_id)["url"])
+    assert [client.get(url).status for url in seen] == [422, 404, 404]
+    assert client.get("/_simulator/").json()["invoice_faults"]["hidden"] == {invoice_id: 1}
+    client.control(f"{action}/hide", times=None)
+    client.control(f"{action}/restore")
+    assert [client.get(url).status for url in seen] == [200, 200, 200]
+
+
+def test_phantoms_by_request(client: Client) -> None:
+    """Phantoms are added by request, and go with all other faults."""
+    times = {"updated_at": "2026-11-02T10:00:00+01:00", "created_at": "2026-11-01T09:00:00Z"}
+    assert client.control("phantoms", **times, count=3).json()["invoice_faults"]["phantoms"] == 3
+    assert client.page(updated_at_from="2026-11-02T09:00:00Z")[1]["total_count"] == 3
+    assert client.page(created_at_from="2026-11-01T09:00:01Z")[1]["total_count"] == 0
+    assert client.control("faults", clear=True).json()["invoice_faults"]["phantoms"] == 0
+    assert client.page()[1]["total_count"] == 0
+
+
+def test_many_invoices_by_request(client: Client) -> None:
+    """Many invoices are created, and the oldest of them touched, by request."""
+    assert client.control("create_many", count=7, at="2026-11-01T09:00:00Z").json()["invoices"] == 7
+    assert client.control("touch_many", count=5, at="2026-11-02T08:00:00Z").status == 200
+    assert client.page(updated_at_from="2026-11-02T08:00:00Z")[1]["total_count"] == 5
+    assert client.page(created_at_to="2026-11-01T09:00:00Z")[1]["total_count"] == 7
+
+
 @pytest.mark.parametrize(
     ("path", "fields", "status"),
     [
@@ -68,13 +112,34 @@ def test_faults_by_request(client: Client) -> None:
         ("faults", {"kind": "500", "path": "("}, 422),
         ("faults", {"colour": "red"}, 422),
         ("invoices/unknown/edit", {"footer": "x"}, 404),
+        ("invoices/unknown/poison", {"status": 500}, 404),
+        ("invoices/unknown/restore", {}, 404),
+        ("invoices/{id}/poison", {}, 422),
+        ("invoices/{id}/poison", {"status": 200}, 422),
+        ("invoices/{id}/poison", {"status": [500]}, 422),
+        ("invoices/{id}/hide", {"times": 0}, 422),
+        ("invoices/{id}/hide", {"times": "2"}, 422),
+        ("invoices/{id}/lose_file", {"times": 1}, 422),
+        ("phantoms", {}, 422),
+        ("phantoms", {"updated_at": "2026-11-02T09:00:00"}, 422),
+        ("phantoms", {"updated_at": "2026-11-02T09:00:00Z", "count": 0}, 422),
+        ("phantoms", {"updated_at": "2026-11-02T09:00:00Z", "count": 1.5}, 422),
+        ("create_many", {"count": -1, "at": "2026-11-02T09:00:00Z"}, 422),
+        ("create_many", {"count": 1, "at": "2026-11-02T09:00:00"}, 422),
+        ("create_many", {"count": 1, "at": "yesterday"}, 422),
+        ("create_many", {"count": 1}, 422),
+        ("touch_many", {"count": -1, "at": "2026-11-02T09:00:00Z"}, 422),
+        ("touch_many", {"count": 1, "at": 7}, 422),
         ("invoices/unknown/explode", {}, 404),
         ("nothing", {}, 404),
     ],
 )
-def test_mistakes_are_told(client: Client, path: str, fields: dict[str, str], status: int) -> None:
-    """What cannot be done is an error that says why."""
+def test_mistakes_are_told(client: Client, path: str, fields: dict[str, Any], status: int) -> None:
+    """What cannot be done is an error that says why, and changes nothing."""
+    path = path.format(id=client.simulator.world.create())
+    before = client.get("/_simulator/", {}).json()
     response = client.control(path, **fields)
+    assert client.get("/_simulator/", {}).json() == before
     assert response.status == status
     assert response.json()["errors"][0]["detail"]
 

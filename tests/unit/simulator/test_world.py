@@ -191,6 +191,20 @@ def test_a_bulk_update(world: World, clock: ManualClock) -> None:
     assert [world.file(each) for each in world.attachment_ids()] == files
 
 
+def test_many_at_a_time_need_a_count_and_an_offset(world: World) -> None:
+    """Anything else is a mistake of the caller; more than there are means all."""
+    naive = STARTED_AT.replace(tzinfo=None)
+    for act in (world.create_many, world.touch_many):
+        with pytest.raises(ValueError, match="negative"):
+            act(-1, at=STARTED_AT)
+        with pytest.raises(ValueError, match="offset"):
+            act(1, at=naive)
+        assert act(0, at=STARTED_AT) == []
+    assert world.invoice_ids() == []
+    ids = world.create_many(2, at=STARTED_AT)
+    assert sorted(world.touch_many(9, at=STARTED_AT)) == sorted(ids)
+
+
 def test_finalizing_keeps_the_draft_pdf_for_ten_seconds(world: World, clock: ManualClock) -> None:
     """The number and `updated_at` change at once, the content under the same attachment id later."""
     invoice_id = world.create(draft=True)
