@@ -67,7 +67,7 @@ def our_threads(ports: Ports) -> int:
     return Settings.from_environment(environment(ports)).workers
 
 
-def _resolved(value: Any, given: Mapping[str, str]) -> str:
+def _resolved(value: Any, given: Mapping[str, Any]) -> str:
     """The value of an environment variable: a constant or a reference.
 
     Raises:
@@ -77,6 +77,6 @@ def _resolved(value: Any, given: Mapping[str, str]) -> str:
         case str() | int():
             return str(value)
         case {"Ref": str(name)}:
-            return given[name]
+            return str(given[name])
         case _:
             raise ValueError(f"unsupported value of an environment variable: {value!r}")

@@ -108,6 +108,11 @@ def _functions(
         if logical_id not in resources:
             continue  # its condition does not hold
         deployed = client.get_function_configuration(FunctionName=resources[logical_id])
+        # moto keeps the numbers of parameters as they are; in Lambda they are texts, for whoever reads them.
+        variables = {name: str(value) for name, value in deployed["Environment"]["Variables"].items()}
+        client.update_function_configuration(
+            FunctionName=deployed["FunctionName"], Environment={"Variables": variables}
+        )
         # moto does not keep the logging configuration.
         group = translated["Resources"][logical_id]["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
         functions[logical_id] = DeployedFunction(
@@ -117,7 +122,7 @@ def _functions(
             handler=deployed["Handler"],
             timeout=deployed["Timeout"],
             memory=deployed["MemorySize"],
-            environment=deployed["Environment"]["Variables"],
+            environment=variables,
             log_group=resources[group],
             source=folder,
         )

@@ -96,6 +96,7 @@ _ASKED: Final[Mapping[str, Mapping[str, Asked]]] = {
             _items("dynamodb:PutItem", item["Put"]["TableName"], [item["Put"]["Item"]])
             for item in parameters["TransactItems"]
         ],
+        "DeleteItem": lambda parameters: [_items("dynamodb:DeleteItem", parameters["TableName"], [parameters["Key"]])],
         "UpdateItem": lambda parameters: [_items("dynamodb:UpdateItem", parameters["TableName"], [parameters["Key"]])],
         "Query": _query,
     },

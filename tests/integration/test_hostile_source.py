@@ -59,11 +59,11 @@ def test_every_file_is_bad(deployed: Deployed, kind: FaultKind) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", BAD_LISTS)
 def test_every_response_of_the_list_is_bad(deployed: Deployed, kind: FaultKind) -> None:
-    """The run fails after a few requests, nothing is stored, and the checkpoint stays."""
+    """The run fails after two requests with their repetitions, nothing is stored, and the checkpoint stays."""
     faults = Faults()
     deployment = deployed(invoices=2, faults=faults)
     faults.install(kind, "/v2", times=10_000)
     with pytest.raises(FunctionError):
         deployment.sync()
-    assert len(deployment.simulator.requests) <= MOST_ATTEMPTS
+    assert len(deployment.simulator.requests) <= 2 * MOST_ATTEMPTS
     assert (keys(deployment), deployment.checkpoint()) == (set(), None)

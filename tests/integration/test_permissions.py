@@ -68,7 +68,7 @@ def test_no_permission_is_left_over(deployed: Deployed, aws_calls: list[Call], m
 
     # The token has lapsed, and the answer with the new one is lost.
     deployment.pass_time(7_200)
-    faults.install(FaultKind.MALFORMED_JSON, "/oauth2/token")
+    faults.install(FaultKind.MALFORMED_JSON, "/oauth2/token", times=2)
     with pytest.raises(FunctionError):
         deployment.sync()
     deployment.drain(seconds=60)
@@ -76,7 +76,22 @@ def test_no_permission_is_left_over(deployed: Deployed, aws_calls: list[Call], m
     # A run leaves the last minute to the next one.
     deployment.pass_time(120)
     deployment.sync()
+    deployment.drain(seconds=200)
     assert deployment.compare().different == ()
+
+    # A message that nobody can read is delivered again, later.
+    queue = deployment.stack.queues["RetryQueue"].url
+    deployment.client("sqs").send_message(QueueUrl=queue, MessageBody="{broken")
+    deployment.drain(seconds=60)
+
+    # A page cannot be read for a while.
+    faults.invoices.poison(deployment.world.invoice_ids()[0], 422)
+    deployment.world.edit(deployment.world.invoice_ids()[0])
+    deployment.pass_time(3_600)
+    assert deployment.sync()["gaps"] == 1
+    faults.clear()
+    deployment.pass_time(3_600)
+    assert deployment.sync()["gaps"] == 0
 
     # The new tokens were stored beside what signs webhooks.
     assert deployment.webhook(webhook_event()) == 202

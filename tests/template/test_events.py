@@ -102,7 +102,7 @@ def test_messages_say_what_they_are_named_after(root: Path) -> None:
     (refresh,) = event(root, "retry-refresh")["Records"]
     message = parse_message(one["body"])
     assert isinstance(message, RetryMessage)
-    assert message.reason is WEBHOOK
+    assert message.reason == WEBHOOK
     assert parse_message(refresh["body"]) == RecoveryMessage(ConnectionName("default"))
 
 

@@ -45,11 +45,16 @@ def test_an_unknown_time_of_change_may_be_recent(listed_until: Any) -> None:
     assert (pending.reason, pending.due_at) == (PendingReason.SETTLING, START + retry_schedule.SETTLING_TIME)
 
 
+def test_a_late_commit_may_still_change_the_file() -> None:
+    """It is committed up to 11 minutes after its `updated_at`, and its PDF follows the commit by two at most."""
+    for minutes, is_final in ((12, False), (13, True)):
+        changed = invoice(updated_at=(START - timedelta(minutes=minutes)).isoformat())
+        assert (retry_schedule.after_archiving(changed, None, START) is None) is is_final
+
+
 def test_an_unknown_time_of_change_in_an_old_window_is_final() -> None:
     """A first import of invoices without `updated_at` does not request each file twice."""
-    assert (
-        retry_schedule.after_archiving(invoice(listed_until=START - retry_schedule.SETTLING_TIME), None, START) is None
-    )
+    assert retry_schedule.after_archiving(invoice(listed_until=START - retry_schedule.FINAL_AFTER), None, START) is None
 
 
 def test_an_unknown_time_of_change_is_retried_once_only() -> None:
@@ -73,11 +78,11 @@ def test_what_tells_its_changes_is_known_by_its_content() -> None:
     [
         (LISTED_UNTIL - timedelta(hours=1), False),
         (LISTED_UNTIL + timedelta(minutes=1), False),
-        (LISTED_UNTIL + retry_schedule.SETTLING_TIME, True),
+        (LISTED_UNTIL + retry_schedule.FINAL_AFTER, True),
     ],
 )
 def test_what_does_not_tell_its_changes_is_known_by_the_last_look(fetched_at: Any, *, known: bool) -> None:
-    """Listed, so changed before the window's end; its file was final two minutes later."""
+    """Listed, so changed before the window's end; its file was final 13 minutes later."""
     before = Invoice.of({"id": "a", "created_at": LONG_AGO, "attachment_id": "f"}, b"{}", fetched_at)
     assert retry_schedule.is_unchanged(invoice(listed_until=LISTED_UNTIL), row_of(before)) is known
 

@@ -35,8 +35,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from qonto_sync.domain.times import whole_seconds
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
 
     from qonto_sync.domain.ids import InvoiceId
     from qonto_sync.domain.invoice import InvoicePage
@@ -103,6 +106,7 @@ class Reading:
         self.is_atomic = first.total_pages <= 1 and first.number == 1
         """Whether one response had all of the window."""
         self._listed = 0
+        self._created: set[datetime] = set()
         self._grew = False
         self._union = union
         union.begin(self.count)
@@ -149,7 +153,14 @@ class Reading:
         """Whether another reading is not expected to find more. This is no certificate: rows may have moved."""
         return self.unreadable > 0 and self.distinct + self.unreadable >= self.count
 
+    @property
+    def middle_creation(self) -> datetime | None:
+        """A second after the earliest creation that was listed and up to the latest; None if there is none."""
+        instants = sorted(self._created)
+        return instants[len(instants) // 2] if len(instants) > 1 else None
+
     def _collect(self, page: InvoicePage) -> InvoicePage:
+        self._created.update(whole_seconds(invoice.created_at) for invoice in page.invoices if invoice.created_at)
         ids = [invoice.id for invoice in page.invoices]
         self._union.ids.update(ids)
         self._listed += len(ids)

@@ -82,7 +82,13 @@ class Window:
         middle = whole_seconds(earliest + (latest - earliest) / 2)
         if not earliest < middle < latest:
             return None
-        return replace(self, created_to=middle), replace(self, created_from=middle)
+        return self.cut_at_creation(middle)
+
+    def cut_at_creation(self, instant: datetime) -> tuple[Window, Window] | None:
+        """The parts created before and after the instant, which is in whole seconds; None when it is not inside."""
+        if (self.created_from and instant <= self.created_from) or (self.created_to and instant >= self.created_to):
+            return None
+        return replace(self, created_to=instant), replace(self, created_from=instant)
 
 
 def joined(first: Window, second: Window) -> Window | None:

@@ -110,7 +110,10 @@ class GapWork:
         for part in left:
             self._write(part)
         self._remove(gap)
-        _log.info("gap_narrowed" if left else "gap_closed", extra={"gap": gap.id, "parts": len(left)})
+        if left:
+            _log.info("gap_narrowed", extra={"gap": gap.id, "parts": len(left)})
+        else:
+            _log.info("gap_closed", extra={"gap": gap.id})
 
     def _write(self, gap: Gap) -> bool:
         is_new = self._context.dry_run or self._context.gaps.record(gap)

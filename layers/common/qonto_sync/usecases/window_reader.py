@@ -141,10 +141,13 @@ class WindowReader:
             detail = f"{reading.unreadable} of {reading.count} rows cannot be read, not even alone"
             return Incomplete(GapReason.UNREADABLE, detail)
         detail = f"Qonto counts {reading.count} invoices, and lists {reading.distinct} of them"
-        if window.is_one_second and reading.is_atomic:
-            # The response had all of its rows: a smaller window would only be the same gap.
-            return Incomplete(GapReason.UNCERTIFIED, detail)
-        return self._narrowed(window, GapReason.UNCERTIFIED, detail)
+        if not window.is_one_second:
+            return self._narrowed(window, GapReason.UNCERTIFIED, detail)
+        # A single response has all rows of its window, and rows of one creation cannot be told apart: a smaller window
+        # would only be the same gap.
+        middle = None if reading.is_atomic else reading.middle_creation
+        parts = window.cut_at_creation(middle) if middle else None
+        return Cut(*parts) if parts and self._may_cut(window) else Incomplete(GapReason.UNCERTIFIED, detail)
 
     def _parts(self, window: Window, first: InvoicePage) -> tuple[Window, Window] | None:
         """The window's parts if it has a fresh end beside something else, or too many pages for one reading."""
@@ -160,12 +163,15 @@ class WindowReader:
         return Cut(*halves) if halves else Incomplete(reason, detail)
 
     def _halves(self, window: Window) -> tuple[Window, Window] | None:
-        """The window's halves, as long as the run may cut windows whose halves need not have fewer invoices."""
         halves = window.halves()
-        if halves is None or self._cuts_left == 0 or (window.is_one_second and not self._filters_creation(window)):
-            return None
+        return halves if halves and self._may_cut(window) else None
+
+    def _may_cut(self, window: Window) -> bool:
+        """Whether the run may cut one more window whose parts need not have fewer invoices; if so, it is counted."""
+        if self._cuts_left == 0 or (window.is_one_second and not self._filters_creation(window)):
+            return False
         self._cuts_left -= 1
-        return halves
+        return True
 
     def _filters_creation(self, window: Window) -> bool:
         """Whether Qonto's list heeds the filter on `created_at`, asked once, in a window that has invoices."""
