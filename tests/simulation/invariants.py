@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from local.in_memory.expressions import Item
     from qonto_sync.domain.ids import ConnectionName
     from qonto_sync.domain.ledger import LedgerRow, StoredObject
+    from qonto_sync.domain.reading import PageLayout
     from qonto_sync.domain.result import SyncResult
     from qonto_sync.domain.window import Window
     from tests.simulation.organization import Organization, Version
@@ -58,7 +59,7 @@ class _Commit(NamedTuple):
 class _Reading:
     """The pages of one window and layout that a process has read since its first request for page 1."""
 
-    of: object
+    of: tuple[Window, PageLayout]
     at_first: set[str]
     stayed: set[str]
     met: set[str] = field(default_factory=set)
@@ -82,18 +83,27 @@ class Invariants:
     phantom_at: datetime | None
     _commits: list[_Commit] = field(default_factory=list)
     _due: set[tuple[str, int]] = field(default_factory=set)
+    _disturbed: set[tuple[str, Window]] = field(default_factory=set)
     _readings: dict[str, _Reading] = field(default_factory=dict)
 
     def violated(self, text: str) -> None:
         """Reports a violation."""
         self.trace.add_violation(self.scheduler.now(), text)
 
-    def page_read(self, of: object, number: int, listed: list[str], on_the_page: list[str]) -> None:
-        """Checks invariant 4; `of` is what the pages of one reading have in common."""
+    def page_failed(self, window: Window) -> None:
+        """From now on the process reads parts of this window's pages, which make no whole reading."""
+        self._disturbed.add((self.scheduler.current.name, window))
+
+    def page_read(
+        self, window: Window, layout: PageLayout, number: int, listed: list[str], on_the_page: list[str]
+    ) -> None:
+        """Checks invariant 4."""
         process = self.scheduler.current.name
+        if (process, window) in self._disturbed:
+            return
         reading = self._readings.get(process)
-        if reading is None or reading.of != of:
-            reading = self._readings[process] = _Reading(of, set(listed), set(listed))
+        if reading is None or reading.of != (window, layout):
+            reading = self._readings[process] = _Reading((window, layout), set(listed), set(listed))
         reading.grew |= not reading.at_first.issuperset(listed)
         reading.stayed.intersection_update(listed)
         reading.met.update(on_the_page)

@@ -192,6 +192,7 @@ class Lambdas:
             self.variations,
             self.network,
             on_page=self.invariants.page_read,
+            on_failure=self.invariants.page_failed,
             calls=self.calls,
             lies=self._lies,
         )

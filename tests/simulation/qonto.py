@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qonto_sync.domain.errors import NotFound, Retriable
 from qonto_sync.domain.invoice import Attachment, FileKind, Invoice, InvoicePage
-from qonto_sync.domain.reading import LARGEST_PAGE
+from qonto_sync.domain.reading import LAYOUTS
 from qonto_sync.domain.times import whole_seconds
 from tests.simulation.decisions import Kind
 from tests.simulation.faults import QONTO_FAULTS
@@ -65,18 +65,21 @@ class QontoPort:
         variations: ApiVariations,
         network: Network,
         *,
-        on_page: Callable[[object, int, list[str], list[str]], None],
+        on_page: Callable[[Window, PageLayout, int, list[str], list[str]], None],
+        on_failure: Callable[[Window], None],
         calls: dict[str, list[datetime]],
         lies: dict[str, datetime],
     ) -> None:
         """`on_page` is called with window and layout, page number, the ids of the whole list and those on the page.
 
-        `calls` gets the time of each request for an invoice, `lies` that of the last wrong 404.
+        `on_failure` is called with the window of a page that cannot be read. `calls` gets the time of each request for
+        an invoice, `lies` that of the last wrong 404.
         """
         self._organization = organization
         self._variations = variations
         self._network = network
         self._on_page = on_page
+        self._on_failure = on_failure
         self._calls = calls
         self._lies = lies
 
@@ -90,9 +93,9 @@ class QontoPort:
         if self._variations.ties_by_page:
             _swap_ties(found, (number - 1) * per_page)
         rows = found[(number - 1) * per_page : number * per_page]
-        self._fail_if_poisoned(rows)
+        self._fail_if_poisoned(window, rows)
         if not self._variations.order_may_change and not self._variations.ties_by_page:
-            self._on_page((window, layout), number, _ids(found), _ids(rows))
+            self._on_page(window, layout, number, _ids(found), _ids(rows))
         has_totals = number == 1 or rows
         count = len(found) + self._phantoms(window)
         return InvoicePage(
@@ -103,10 +106,11 @@ class QontoPort:
             clock_skew=timedelta(0),
         )
 
-    def _fail_if_poisoned(self, rows: list[Version]) -> None:
+    def _fail_if_poisoned(self, window: Window, rows: list[Version]) -> None:
         poison = self._variations.poison
         if poison and self._now() < poison.until and poison.invoice_id in _ids(rows):
             self._network.trace.add(self._now(), f"Qonto does not answer a page with {poison.invoice_id}")
+            self._on_failure(window)
             raise poison.error()
 
     def _phantoms(self, window: Window) -> int:
@@ -183,8 +187,9 @@ class QontoPort:
 
 
 def _per_page(layout: PageLayout) -> int:
-    """As Qonto's pages, but smaller: the largest has three rows, the other ones two or one."""
-    return min(layout.per_page, PER_PAGE if layout.per_page == LARGEST_PAGE else PER_PAGE - 1)
+    """As Qonto's pages, but smaller; no two layouts of one direction have the same size."""
+    sizes = {known.per_page: size for known, size in zip(LAYOUTS, (PER_PAGE, 2, 2, 4, 4, 3, 5, 5), strict=True)}
+    return sizes.get(layout.per_page, layout.per_page)
 
 
 def _swap_ties(found: list[Version], first: int) -> None:

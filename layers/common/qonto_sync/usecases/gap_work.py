@@ -77,7 +77,7 @@ class GapWork:
         stack = [gap.window]
         try:
             while stack:
-                outcome = self._reader.read(stack[-1])
+                outcome = self._reader.read(stack[-1], gap.attempts)
                 window = stack.pop()
                 if isinstance(outcome, Cut):
                     stack += [outcome.newer, outcome.older]

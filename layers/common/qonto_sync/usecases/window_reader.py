@@ -101,8 +101,11 @@ class WindowReader:
         self.begun: Window | None = None
         """The window whose reading was begun last: Qonto has told how many invoices it has, and it was not cut."""
 
-    def read(self, window: Window) -> Complete | Cut | Incomplete:
+    def read(self, window: Window, attempt: int = 0) -> Complete | Cut | Incomplete:
         """Reads the window and archives its invoices, unless it is to be cut first.
+
+        `attempt` counts the earlier attempts at a gap: each begins with another layout, in case that there is only time
+        for one, which always misses the same invoice.
 
         Raises:
             DeadlineReached: before the end; what was archived is in the ledger.
@@ -112,7 +115,9 @@ class WindowReader:
         archiver = SliceArchiver(self._context, self._tally, in_flight=self._in_flight)
         union = Union()
         fruitless = 0
-        for layout in LAYOUTS:
+        start = attempt % len(LAYOUTS)
+        layouts = LAYOUTS[start:] + LAYOUTS[:start]
+        for layout in layouts:
             try:
                 first = self._first_page(window, layout)
                 if parts := self._parts(window, first):
@@ -132,7 +137,7 @@ class WindowReader:
             facts = {"total_count": reading.count, "distinct": reading.distinct}
             _log.warning("slice_not_certified", extra={**_facts(window), **facts})
             fruitless = 0 if reading.found_more else fruitless + 1
-            if reading.lacks_only_unreadable or fruitless == _FRUITLESS_READINGS or layout is LAYOUTS[-1]:
+            if reading.lacks_only_unreadable or fruitless == _FRUITLESS_READINGS or layout is layouts[-1]:
                 return self._uncertified(window, reading)
         raise AssertionError("unreachable: the last reading returns")
 
