@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from qonto_sync.aws.clients import LONGEST_CALL
 from qonto_sync.clock import InvocationDeadline
 
 if TYPE_CHECKING:
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
 FUNCTIONS: Final = ("SyncFunction", "RetryFunction", "WebhookFunction")
 
 STACK: Final = {"Ref": "AWS::StackName"}
-
-LONGEST_CALL: Final = 11
-"""Seconds that a call to AWS takes at most, its attempts and the waits between them included."""
 
 SECONDS: Final = {"minute": 60, "hour": 3600, "day": 86400}
 
@@ -134,7 +132,7 @@ def test_one_call_ends_within_the_reserve(resources: dict[str, Any], function: s
     """A call to AWS that begins at the last moment is over before Lambda terminates the function."""
     timeout = resources[function]["Properties"]["Timeout"]
     reserve = timeout - InvocationDeadline(lambda: timeout * 1000).remaining()
-    assert reserve > LONGEST_CALL
+    assert reserve > LONGEST_CALL.total_seconds()
 
 
 def test_retry_function_may_send_to_its_own_queue(resources: dict[str, Any]) -> None:

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import pytest
 
+from qonto_sync.domain.retry_schedule import MESSAGE_LIFETIME
+
 QUEUES: Final = ("RetryQueue", "RetryDeadLetterQueue", "SyncFailureQueue")
 FOURTEEN_DAYS: Final = 14 * 24 * 3600
-SIX_HOURS: Final = 6 * 3600
-"""How long the ledger takes a message to be on its way."""
+LIFETIME: Final = MESSAGE_LIFETIME.total_seconds()
 
 
 def arn(logical_id: str) -> dict[str, Any]:
@@ -153,5 +154,5 @@ def test_what_is_for_a_person_lasts_a_holiday(resources: dict[str, Any], queue: 
 def test_message_is_gone_when_the_next_one_is_sent(resources: dict[str, Any]) -> None:
     """So an invoice never has two; before that, a message has all its attempts and becomes a dead letter."""
     queue = resources["RetryQueue"]["Properties"]
-    assert queue["MessageRetentionPeriod"] == SIX_HOURS
-    assert queue["VisibilityTimeout"] * queue["RedrivePolicy"]["maxReceiveCount"] < SIX_HOURS
+    assert queue["MessageRetentionPeriod"] == LIFETIME
+    assert queue["VisibilityTimeout"] * queue["RedrivePolicy"]["maxReceiveCount"] < LIFETIME

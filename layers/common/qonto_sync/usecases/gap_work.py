@@ -89,14 +89,16 @@ class GapWork:
 
     def _rest(self, gap: Gap, windows: list[Window]) -> list[Gap]:
         """What a run had no time for: each part may fit into a run, so it is due in the next one, after others."""
+        attempts = gap.attempts
         if windows == [gap.window]:
             windows = list(gap.window.halves() or windows)
+            attempts += 1
         if windows == [gap.window]:
             return [self._later(gap, gap.window, GapReason.UNFINISHED, NO_TIME)]
-        now = self._context.clock.now()
-        return [
-            replace(gap, window=window, reason=GapReason.UNFINISHED, detail=NO_TIME, due_at=now) for window in windows
-        ]
+        due = replace(
+            gap, reason=GapReason.UNFINISHED, detail=NO_TIME, attempts=attempts, due_at=self._context.clock.now()
+        )
+        return [replace(due, window=window) for window in windows]
 
     def _later(self, gap: Gap, window: Window, reason: GapReason, detail: str) -> Gap:
         attempts = gap.attempts + 1
