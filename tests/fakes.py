@@ -173,8 +173,8 @@ class FakeQonto(InvoiceSource, AttachmentFiles):
             fields
             for fields in self.invoices.values()
             if start <= _at(fields["updated_at"]) <= end
-            and (created_from is None or created_from + self._margin <= _at(fields["created_at"]))
-            and (created_to is None or _at(fields["created_at"]) <= created_to - self._margin)
+            and (created_from is None or _is_ordered(created_from + self._margin, fields["created_at"]))
+            and (created_to is None or _is_ordered(fields["created_at"], created_to - self._margin))
         ]
 
     @override
@@ -214,7 +214,7 @@ class FakeQonto(InvoiceSource, AttachmentFiles):
 
 
 def _by_creation(found: list[dict[str, Any]], _number: int, layout: PageLayout) -> list[dict[str, Any]]:
-    return sorted(found, key=lambda fields: (_at(fields["created_at"]), fields["id"]), reverse=layout.newest_first)
+    return sorted(found, key=lambda fields: (str(fields["created_at"]), fields["id"]), reverse=layout.newest_first)
 
 
 class FakeDownload:
@@ -432,6 +432,12 @@ def _due_at(entry: LedgerRow | Gap) -> datetime:
         assert entry.pending
         return entry.pending.due_at
     return entry.due_at
+
+
+def _is_ordered(first: datetime | str | None, second: datetime | str | None) -> bool:
+    """As a database compares: nothing is before or after a time that is not known."""
+    instants = [_at(value) if isinstance(value, str) else value for value in (first, second)]
+    return None not in instants and instants[0] <= instants[1]  # type: ignore[operator]
 
 
 def _at(text: str) -> datetime:

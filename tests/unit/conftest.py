@@ -93,8 +93,8 @@ class World:
         )
 
     def sync(self, *, dry_run: bool = False) -> SyncResult:
-        """A whole run, ten minutes later, so that all that was put before is in its window and settled."""
-        self.clock.advance(minutes=10)
+        """A whole run, 15 minutes later, so that all that was put before is in its window and settled."""
+        self.clock.advance(minutes=15)
         return self.run(dry_run=dry_run).execute()
 
     def retry(self) -> InvoiceRetry:

@@ -344,7 +344,7 @@ def test_one_404_is_not_believed(world: World) -> None:
         assert row.pending.attempts == 1
     world.qonto.invoices["a"] = fields
     world.qonto.files["late"] = FakeFile(b"%PDF-1.7 late")
-    world.clock.advance(minutes=3)
+    world.clock.advance(minutes=13)
     assert world.archiver.archive_latest(A).row.pending is None
     assert world.archived("a") == world.source("a")
 

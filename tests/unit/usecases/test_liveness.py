@@ -104,6 +104,22 @@ def test_a_second_too_big_for_a_run_is_worked_off_in_parts(world: World) -> None
     assert results[-1].tally.gaps == 0
 
 
+@pytest.mark.parametrize("is_heeded", [True, False], ids=["an invoice without created_at", "the filter is ignored"])
+def test_a_second_that_creation_does_not_tell_apart_is_not_cut_by_it(world: World, *, is_heeded: bool) -> None:
+    """An invoice would be in neither part, or all of them in both: it is read as a whole."""
+    world.policy = replace(world.policy, pages_per_slice=2)
+    ids = put_at(world, 60, START, created_apart=86_400)
+    if is_heeded:
+        world.qonto.invoices[ids[17]]["created_at"] = None
+    else:
+        honest = world.qonto.page
+        world.qonto.page = lambda window, *asked: honest(window.time, *asked)  # type: ignore[method-assign]
+    assert hourly(world).outcome is RunOutcome.COMMITTED
+    assert archived(world) == {*ids}
+    assert gaps(world) == []
+    assert len(world.qonto.pages_read) < 1_000
+
+
 def test_a_run_that_cannot_finish_gets_further_than_the_last_one(world: World) -> None:
     """Many updates in a short time: the overlap is not read again before the present is near."""
     one_second_a_page(world)

@@ -158,7 +158,7 @@ class SyncRun:
         if current.created_from:
             self._gaps.record(replace(current, created_to=None), GapReason.UNFINISHED, NO_TIME)
         elif self._read_until:
-            if self._is_behind(self._read_until):
+            if self._moves(self._read_until):
                 self._commit(self._read_until)
             return
         elif self._tally.written or not has_answer:
@@ -169,8 +169,12 @@ class SyncRun:
                 self._gaps.record(part, GapReason.UNFINISHED, NO_TIME)
         self._commit(current.end)
 
-    def _is_behind(self, end: datetime) -> bool:
-        return self._checkpoint is None or self._checkpoint.synced_until < end
+    def _moves(self, end: datetime) -> bool:
+        """Whether a commit of what was read until then would move the checkpoint."""
+        before = self._checkpoint
+        if before is None or before.resume_from is None or before.synced_until < end:
+            return True
+        return before.resume_from < min(end, self._fresh_from)
 
     def _commit(self, end: datetime) -> None:
         """Moves the checkpoint to the end of a slice. Reading goes on there, but never later than at the fresh end."""

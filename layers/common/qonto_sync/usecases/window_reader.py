@@ -97,7 +97,6 @@ class WindowReader:
         self._pages_per_slice = pages_per_slice
         self._in_flight = in_flight
         self._cuts_left = _MOST_CUTS
-        self._heeds_creation: bool | None = None
         self.begun: Window | None = None
         """The window whose reading was begun last: Qonto has told how many invoices it has, and it was not cut."""
 
@@ -173,20 +172,31 @@ class WindowReader:
 
     def _may_cut(self, window: Window) -> bool:
         """Whether the run may cut one more window whose parts need not have fewer invoices; if so, it is counted."""
-        if self._cuts_left == 0 or (window.is_one_second and not self._filters_creation(window)):
+        if self._cuts_left == 0 or (window.is_one_second and not self._is_told_apart(window)):
             return False
         self._cuts_left -= 1
         return True
 
-    def _filters_creation(self, window: Window) -> bool:
-        """Whether Qonto's list heeds the filter on `created_at`, asked once, in a window that has invoices."""
-        if self._heeds_creation is None:
-            nothing = replace(window, created_from=_EMPTY_WINDOW.start, created_to=_EMPTY_WINDOW.end)
-            try:
-                self._heeds_creation = not self._page(nothing, 1, LAYOUTS[0]).invoices
-            except _PageUnreadable:
-                self._heeds_creation = False
-        return self._heeds_creation
+    def _is_told_apart(self, window: Window) -> bool:
+        """Whether the filter on `created_at` tells the invoices of a second apart and keeps all of them.
+
+        It may be ignored, or drop invoices without a `created_at`: then the parts count more or fewer than the whole.
+        It is asked before the first cut of a second. The whole is counted last: it can only shrink meanwhile.
+        """
+        halves = window.halves()
+        if halves is None or window.created_from or window.created_to:
+            return True
+        older, newer, whole = (self._count(part) for part in (*halves, window))
+        if older is None or newer is None or whole is None:
+            return True
+        return whole <= older + newer < 2 * max(whole, 1)
+
+    def _count(self, window: Window) -> int | None:
+        """How many invoices the window has; None if Qonto does not answer for it."""
+        try:
+            return self._page(window, 1, LAYOUTS[0]).total_count
+        except _PageUnreadable:
+            return None
 
     def _first_page(self, window: Window, layout: PageLayout) -> InvoicePage:
         """Page 1; if it cannot be read, and the window is one second, a page without rows that tells the count."""
