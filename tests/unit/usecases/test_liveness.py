@@ -140,6 +140,18 @@ def test_a_run_that_cannot_finish_gets_further_than_the_last_one(world: World) -
     assert resumed == sorted(set(resumed)), "a run did not get further"
 
 
+def test_what_was_read_before_the_deadline_is_committed(world: World) -> None:
+    """Also the part that otherwise is committed with the fresh end of the window."""
+    one_second_a_page(world)
+    put_at(world, 30, START - timedelta(minutes=30), created_apart=1, prefix="old")
+    put_at(world, 30, START + timedelta(minutes=55), created_apart=1, prefix="fresh")
+    result = hourly(world, seconds=16)
+    assert result.outcome is RunOutcome.PARTIAL
+    assert result.checkpoint
+    assert result.checkpoint.synced_until == result.window.end - timedelta(minutes=10)
+    assert len(archived(world)) >= 30
+
+
 @pytest.mark.parametrize(
     "poison",
     [Retriable("status 500"), Permanent("Qonto answered 422"), AttributeError("in our own code")],

@@ -181,6 +181,19 @@ def test_one_message_at_a_time(world: World) -> None:
     assert world.sync().tally.requeued == 0
 
 
+def test_a_message_that_cannot_be_noted_is_sent_all_the_same(world: World) -> None:
+    """At worst a second one follows."""
+    failed_invoice(world)
+    world.qonto.fail_next("open", Retriable("503"))
+
+    def broken(*_: object) -> None:
+        raise Retriable("table: AWS answered InternalServerError")
+
+    world.ledger.mark_message_sent = broken  # type: ignore[assignment,method-assign]
+    assert batch(world).failed([record(message_body(message("a")), "r")]) == []
+    assert len(world.queue.sent) == 1
+
+
 def test_an_unknown_reason_is_a_trigger_like_any_other(world: World) -> None:
     """Another version of this code may have sent it."""
     failed_invoice(world)
