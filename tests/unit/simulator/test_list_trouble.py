@@ -73,6 +73,18 @@ def test_ties_by_page(client: Client, tied: list[str]) -> None:
     assert len(set(missed.values())) == 3
 
 
+def test_ties_by_page_that_begin_on_a_later_page(client: Client, clock: ManualClock) -> None:
+    """They miss one row, too, and rows before them are all there."""
+    world = client.simulator.world
+    for _ in range(12):
+        world.create()
+        clock.move(1)
+    tied = world.create_many(20, at=STARTED_AT + timedelta(minutes=1))
+    client.simulator.behaviour = Behaviour(ties="by_page")
+    (missed,) = set(world.invoice_ids()) - set(read_all(client, 10))
+    assert missed in tied
+
+
 @pytest.mark.usefixtures("tied")
 def test_ties_by_page_do_not_matter_on_one_page(client: Client) -> None:
     """A single page has every row once."""
