@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from qonto_sync.domain.errors import NotFound, Retriable
+from qonto_sync.domain.errors import ItemError, NotFound, Retriable
 from qonto_sync.domain.invoice import Attachment, FileKind, Invoice, InvoicePage
 from qonto_sync.domain.reading import LAYOUTS
 from qonto_sync.domain.times import whole_seconds
@@ -88,7 +88,7 @@ class QontoPort:
         requested_at = self._now()
         if self._variations.page_seconds:
             self._network.scheduler.sleep(self._variations.page_seconds)
-        found: list[Version] = self._call("qonto.page", lambda: self._list(window, layout))
+        found = self._listed(window, layout)
         per_page = _per_page(layout)
         if self._variations.ties_by_page:
             _swap_ties(found, (number - 1) * per_page)
@@ -105,6 +105,15 @@ class QontoPort:
             total_pages=-(-count // per_page) if has_totals else 0,
             clock_skew=timedelta(0),
         )
+
+    def _listed(self, window: Window, layout: PageLayout) -> list[Version]:
+        """The list, unless the call fails."""
+        try:
+            found: list[Version] = self._call("qonto.page", lambda: self._list(window, layout))
+        except ItemError:
+            self._on_failure(window)
+            raise
+        return found
 
     def _fail_if_poisoned(self, window: Window, rows: list[Version]) -> None:
         poison = self._variations.poison

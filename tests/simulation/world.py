@@ -195,7 +195,7 @@ class _World:
             if self.trace.violations or (hour > _BUSY_HOURS + 1 and self._is_at_rest() and not self._has_dead_file):
                 break
             self._lambdas.run_schedule()
-        if self._has_dead_file:
+        if self._has_dead_file and not self.trace.violations:
             self._invariants.check_pace(self._lambdas.calls, START + timedelta(hours=_BUSY_HOURS + _QUIET_HOURS - 49))
         self._scheduler.close()
         if not self.trace.violations:
