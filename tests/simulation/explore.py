@@ -132,14 +132,6 @@ class Explorer:
         """The failure of each case, or None."""
         return self._each(variant.try_deviations, cases)
 
-    def counterexample(self, seeds: Iterable[int], variant: Variant) -> Failure | None:
-        """A shrunk failure from the first block of seeds that has one."""
-        for block in batched(seeds, _BLOCK, strict=False):
-            failures = [failure for failure in self.seeds(block, variant) if failure]
-            if failures:
-                return variant.shrunk(failures)
-        return None
-
     def _each[T](self, attempt: Callable[[T], Failure | None], cases: Iterable[T]) -> Iterator[Failure | None]:
         for block in batched(cases, _BLOCK, strict=False):
             yield from self.pool.map(attempt, block, chunksize=_CHUNK)

@@ -85,8 +85,9 @@ def _whatever_the_count(union: Union, count: int) -> None:
 _window_to_cover = window.window_to_cover
 
 
-def _without_overlap(*known: Any, overlap: timedelta, lag: timedelta) -> Window:
-    return _window_to_cover(*known, overlap=overlap * 0, lag=lag)
+def _without_overlap(item: dict[str, Any]) -> Checkpoint:
+    checkpoint = _read_checkpoint(item)
+    return replace(checkpoint, resume_from=checkpoint.synced_until)
 
 
 def _without_lag(*known: Any, overlap: timedelta, lag: timedelta) -> Window:
@@ -172,7 +173,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "a known attachment is not read again": Mutation(InvoiceArchiver, "_file", _known_file),
     "an older version is written over a newer one": Mutation(LedgerRow, "is_newer_than", lambda _row, _invoice: False),
-    "windows do not overlap": Mutation(sync_run, "window_to_cover", _without_overlap),
+    "windows do not overlap": Mutation(dynamodb_checkpoints, "_checkpoint", _without_overlap),
     "windows end at the present time": Mutation(sync_run, "window_to_cover", _without_lag),
     "the signature of a webhook is not verified": Mutation(
         Signature, "is_of", lambda _signature, _body, _secrets: True

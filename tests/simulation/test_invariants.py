@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.simulation.explore import Explorer, Failure
 
-SEEDS = 1_000
+SEEDS = 600
 FEW_SEEDS = 60
 
 

@@ -48,8 +48,8 @@ _RETENTION_MINUTES = (360, 90)
 _INDEX_LAG_SECONDS = (0, 2, 120)
 _IMPORTED = (0, 0, 0, 7)
 """Invoices with equal times: several pages that no window can divide."""
-_SLOW_PAGES = ((900, 0), (900, 0), (120, 0), (120, 7))
-"""The function's timeout, and the seconds that a page takes: the last run has time for fifteen pages, which are three
+_SLOW_PAGES = ((900, 0), (900, 0), (120, 0), (120, 5))
+"""The function's timeout, and the seconds that a page takes: the last run has time for twenty pages, which are four
 readings of the import."""
 _POISONS = (None, None, None, Retriable, Permanent, AttributeError)
 _POISONED = ("i2", "i6", "i103")
