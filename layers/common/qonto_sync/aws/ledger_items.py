@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -13,17 +12,17 @@ from qonto_sync.domain.invoice import Revision
 from qonto_sync.domain.keys import ledger_key
 from qonto_sync.domain.ledger import NO_VERSION, LedgerRow, Pending, PendingReason, StoredFile, StoredObject
 from qonto_sync.domain.times import from_text, to_precise_text, to_text
+from qonto_sync.domain.window import EARLIEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from qonto_sync.aws.state_table import Item
 
 _log = logging.getLogger(__name__)
 
 type Fields = dict[str, Any]
-
-_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def row_to_item(row: LedgerRow) -> Item:
@@ -123,7 +122,7 @@ def _pending(fields: Fields) -> Pending:
 
 def _unreadable(fields: Fields) -> Pending:
     """Since when, and until when a message is on its way, as far as the item tells."""
-    written_at = from_text(fields.get("written_at")) or _LONG_AGO
+    written_at = from_text(fields.get("written_at")) or EARLIEST
     return Pending(
         PendingReason.FAILED,
         since=from_text(fields.get("pending_since")) or written_at,

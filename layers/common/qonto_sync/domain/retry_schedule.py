@@ -100,9 +100,8 @@ def after_failure(error: ItemError, previous: Pending | None, now: datetime, ran
 
 
 def is_overdue(pending: Pending, now: datetime) -> bool:
-    """Whether an attempt was not made when it was due, and no message for it can be on its way."""
-    on_its_way = pending.message_until is not None and pending.message_until > now
-    return pending.due_at <= now - OVERDUE_AFTER and not on_its_way
+    """Whether an attempt was not made long after it was due. `message_for` says whether it needs a message."""
+    return pending.due_at <= now - OVERDUE_AFTER
 
 
 def after_connection_failure(error: SyncError, previous: Pending | None, now: datetime) -> Pending:
@@ -128,8 +127,7 @@ def awaits_confirmation(row: LedgerRow) -> bool:
 
 def confirms_deletion(row: LedgerRow, requested_at: datetime) -> bool:
     """Whether a 404 to this request is the second one, long enough after the first."""
-    pending = row.pending
-    return pending is not None and pending.reason is PendingReason.NOT_FOUND and pending.due_at <= requested_at
+    return _was_due(row, PendingReason.NOT_FOUND, requested_at)
 
 
 def is_unchanged(invoice: Invoice, row: LedgerRow | None) -> bool:
@@ -177,12 +175,13 @@ def after_stale_read(previous: Pending | None, now: datetime) -> Pending:
 
 def confirms_rollback(invoice: Invoice, row: LedgerRow) -> bool:
     """Whether this older version was requested after a stale read was due again, so that it is no stale read."""
+    return _was_due(row, PendingReason.STALE_READ, invoice.revision.requested_at)
+
+
+def _was_due(row: LedgerRow, reason: PendingReason, requested_at: datetime) -> bool:
+    """Whether an attempt for this reason was due when the request was made."""
     pending = row.pending
-    return (
-        pending is not None
-        and pending.reason is PendingReason.STALE_READ
-        and invoice.revision.requested_at >= pending.due_at
-    )
+    return pending is not None and pending.reason is reason and pending.due_at <= requested_at
 
 
 def _continued(previous: Pending | None, reason: PendingReason, now: datetime) -> tuple[datetime, int]:

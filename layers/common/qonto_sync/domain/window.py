@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from qonto_sync.domain.checkpoint import Checkpoint
 
-_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-"""Before Qonto's first invoice: where a cut by `created_at` begins if the window has no lower bound for it."""
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before Qonto's first invoice. A cut by `created_at` begins here if the window has no lower bound for it."""
 
 type Bounds = tuple[datetime | None, datetime | None]
 
@@ -76,7 +76,7 @@ class Window:
         return replace(self, end=instant), replace(self, start=instant)
 
     def _cut_by_creation(self) -> tuple[Window, Window] | None:
-        earliest = self.created_from or min(_EARLIEST, self.start)
+        earliest = self.created_from or min(EARLIEST, self.start)
         # No invoice is created after it was updated; the outer parts have no bound, in case that this is wrong.
         latest = self.created_to or max(self.end, earliest)
         middle = whole_seconds(earliest + (latest - earliest) / 2)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -19,11 +19,12 @@ from qonto_sync.domain.gap import GapReason
 from qonto_sync.domain.invoice import InvoicePage
 from qonto_sync.domain.reading import LAYOUTS, Reading, Union
 from qonto_sync.domain.times import ONE_SECOND, to_text
-from qonto_sync.domain.window import Window
+from qonto_sync.domain.window import EARLIEST, Window
 from qonto_sync.usecases.slice_archiver import SliceArchiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from qonto_sync.domain.reading import PageLayout
     from qonto_sync.domain.result import Tally
@@ -47,7 +48,7 @@ _MOST_UNREADABLE_ROWS: Final = 20
 _ROWS_FOR_COUNT: Final = 3
 """How many rows are asked for to learn how many there are."""
 
-_EMPTY_WINDOW: Final = Window(datetime(2000, 1, 1, tzinfo=UTC), datetime(2000, 1, 1, tzinfo=UTC) + ONE_SECOND)
+_EMPTY_WINDOW: Final = Window(EARLIEST, EARLIEST + ONE_SECOND)
 """Before Qonto's first invoice: its list has nothing that could fail."""
 
 
