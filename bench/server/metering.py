@@ -55,20 +55,23 @@ class MeteredDynamoDb(InMemoryDynamoDb):
     @override
     def _delete(self, key: Item) -> None:
         before = self.items.get(key["pk"]["S"], key)
-        self._tally.add("write_units", -(-_size(before) // _WRITE_UNIT_BYTES) * (2 if "due_at" in before else 1))
+        self._tally.add("write_units", _write_units(before, before))
         super()._delete(key)
 
     @override
     def _write(self, item: Item, *, in_transaction: bool = False) -> None:
         before = self.items.get(item["pk"]["S"], {})
-        units = -(-_size(item) // _WRITE_UNIT_BYTES)
-        # An item that enters or leaves the index is written there, too.
-        if "due_at" in item or "due_at" in before:
-            units *= 2
+        units = _write_units(item, before)
         # A transaction prepares each write and then commits it; both are billed.
         self._tally.add("write_units", 2 * units if in_transaction else units)
         self._tally.add("items_written", 1)
         super()._write(item, in_transaction=in_transaction)
+
+
+def _write_units(item: Item, before: Item) -> int:
+    """One for each KB begun; an item that enters or leaves the index is written there, too."""
+    units = -(-_size(item) // _WRITE_UNIT_BYTES)
+    return 2 * units if "due_at" in item or "due_at" in before else units
 
 
 def _checksum(content: bytes) -> bytes:
