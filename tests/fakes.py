@@ -101,6 +101,7 @@ class FakeFile:
 
     content: bytes
     name: str = "invoice.pdf"
+    updated_at: datetime | None = None
 
 
 class FakeQonto(InvoiceSource, AttachmentFiles):
@@ -188,7 +189,8 @@ class FakeQonto(InvoiceSource, AttachmentFiles):
         file = self.files.get(attachment_id)
         if file is None:
             raise Retriable("the attachment is not there (404)")
-        return Attachment(attachment_id, f"https://files.example/{attachment_id}?secret", file.name, len(file.content))
+        url = f"https://files.example/{attachment_id}?secret"
+        return Attachment(attachment_id, url, file.name, len(file.content), file.updated_at)
 
     @override
     @contextmanager

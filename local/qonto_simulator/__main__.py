@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import get_args
 
-from local.qonto_simulator.behaviour import Behaviour, Bounds, MetaStyle, PastEnd, Ties
+from local.qonto_simulator.behaviour import Behaviour, Bounds, Forms, MetaStyle, PastEnd, Ties
 from local.qonto_simulator.faults import Faults
 from local.qonto_simulator.limits import Limits
 from local.qonto_simulator.server import Simulator
@@ -67,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.ties,
             options.extra_count,
             options.search_limit,
+            dated_attachments=options.dated_attachments,
+            forms=options.forms,
         ),
         limits=None if options.no_limits else Limits(retry_after=options.retry_after),
         faults=Faults(rate=options.fault_rate, seed=options.fault_seed),
@@ -116,6 +118,10 @@ def _parser() -> argparse.ArgumentParser:
     doubt.add_argument("--ties", choices=get_args(Ties.__value__), default="stable", help="order of equal created_at")
     doubt.add_argument("--extra-count", type=_count, default=0, metavar="N", help="added to each list's total_count")
     doubt.add_argument("--search-limit", type=_count, metavar="N", help="refuse lists of more invoices, with 422")
+    doubt.add_argument("--dated-attachments", action="store_true", help="let attachments have an updated_at")
+    doubt.add_argument(
+        "--forms", choices=get_args(Forms.__value__), default="equal", help="an invoice alone and listed"
+    )
     trouble = parser.add_argument_group("trouble")
     trouble.add_argument("--fault-rate", type=_share, default=0.0, metavar="SHARE", help="share of requests that fail")
     trouble.add_argument("--fault-seed", type=int, default=0, metavar="N", help="what the random faults are made from")

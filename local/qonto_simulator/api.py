@@ -3,9 +3,10 @@
 import json
 import re
 from http import HTTPStatus
+from itertools import count
 from typing import Any
 
-from local.qonto_simulator.behaviour import Behaviour, MetaStyle
+from local.qonto_simulator.behaviour import Behaviour, Forms, MetaStyle
 from local.qonto_simulator.files import Files
 from local.qonto_simulator.invoice_faults import InvoiceFaults
 from local.qonto_simulator.invoices import PDF
@@ -28,6 +29,7 @@ class Api:
         self._files_origin = files_origin
         self.behaviour = behaviour
         self._invoice_faults = invoice_faults
+        self._served = count(1)
 
     def answer(self, request: Request) -> Response:
         """Answer an authenticated request, or raise `RefusedError`."""
@@ -52,7 +54,7 @@ class Api:
             if behaviour.past_end == "uncounted":
                 total = 0
         meta = _meta(query, total, behaviour.meta)
-        documents = b",".join(listing.documents)
+        documents = b",".join(self._served_form(document, "more_listed") for document in listing.documents)
         return b'{"client_invoices":[' + documents + b'],"meta":' + json.dumps(meta).encode() + b"}"
 
     def _listing(self, query: ListQuery, behaviour: Behaviour) -> Listing:
@@ -76,9 +78,16 @@ class Api:
         if self._invoice_faults.conceals(invoice_id):
             raise not_found
         try:
-            return b'{"client_invoice":' + self._world.document(invoice_id) + b"}"
+            document = self._world.document(invoice_id)
         except KeyError:
             raise not_found from None
+        return b'{"client_invoice":' + self._served_form(document, "more_alone") + b"}"
+
+    def _served_form(self, document: bytes, form: Forms) -> bytes:
+        """The invoice as one of the two endpoints serves it; `form` is the one in which it has a field more there."""
+        if self.behaviour.forms == "volatile":
+            return document[:-1] + b',"seen_at":%d}' % next(self._served)
+        return document[:-1] + b',"seen_by":[]}' if self.behaviour.forms == form else document
 
     def _attachment(self, attachment_id: str) -> bytes:
         try:
@@ -87,7 +96,7 @@ class Api:
             raise RefusedError(404, "not_found", "attachment not found") from None
         size, _ = self._world.size_and_etag(attachment)
         path = self._files.presigned_path(attachment, self._world.now())
-        served = {
+        served: dict[str, Any] = {
             "id": attachment.id,
             "created_at": zulu(attachment.created_at),
             "file_name": attachment.file_name,
@@ -103,6 +112,8 @@ class Api:
                 "url": None,
             },
         }
+        if self.behaviour.dated_attachments:
+            served["updated_at"] = zulu(attachment.generated_at)
         # Qonto writes `&` as \u0026: a client that reads the URL out of the raw text gets it wrong.
         return json.dumps({"attachment": served}).replace("&", "\\u0026").encode()
 

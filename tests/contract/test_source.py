@@ -254,6 +254,17 @@ def test_an_unchanged_file_is_not_sent(source: Source) -> None:
         assert b"".join(download.parts(1 << 20)) == source.truth(id_)[1]
 
 
+def test_an_attachment_may_tell_when_its_file_was_made() -> None:
+    """An `updated_at` is documented in one place and missing in another, so both are accepted."""
+    for told in (False, True):
+        with http_source(behaviour=Behaviour(dated_attachments=told)) as source:
+            (id_,) = source.create(1)
+            invoice = source.api.invoice(InvoiceId(id_))
+            assert invoice.attachment_id
+            made_at = source.api.attachment(invoice.attachment_id).updated_at
+            assert made_at == (START + timedelta(seconds=10) if told else None)
+
+
 def test_imported_invoices_are_listed() -> None:
     """Qonto leaves them out unless it is asked for them."""
     with http_source() as source:

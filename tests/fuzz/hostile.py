@@ -116,6 +116,7 @@ class HostileWorld(World):
             ledger=self.ledger,
             clock=self.clock,
             random=lambda: 0.5,
+            late_by=timedelta(minutes=11),
         )
 
 

@@ -206,6 +206,7 @@ class Lambdas:
             ledger=self._ledger(),
             clock=self.network.scheduler,
             random=_middle,
+            late_by=self.policy.lag + self.policy.overlap,
         )
 
     def _ledger(self) -> DynamoDbLedger:

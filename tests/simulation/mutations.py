@@ -105,8 +105,14 @@ def _without_fresh_end(reader: WindowReader, window: Window, first: InvoicePage)
 _after_archiving = retry_schedule.after_archiving
 
 
-def _from_end_of_download(invoice: Invoice, row: LedgerRow | None, fetched_at: datetime) -> Pending | None:
-    return _after_archiving(invoice, row, fetched_at + _SLOW_DOWNLOAD)
+def _from_end_of_download(
+    invoice: Invoice, row: LedgerRow | None, fetched_at: datetime, **facts: Any
+) -> Pending | None:
+    return _after_archiving(invoice, row, fetched_at + _SLOW_DOWNLOAD, **facts)
+
+
+def _without_late_commits(*known: Any, late_by: timedelta, is_outdated: bool = False) -> Pending | None:
+    return _after_archiving(*known, late_by=late_by * 0, is_outdated=is_outdated)
 
 
 _file = InvoiceArchiver._file
@@ -114,7 +120,7 @@ _file = InvoiceArchiver._file
 
 def _known_file(archiver: InvoiceArchiver, invoice: Invoice, row: LedgerRow, objects: WriteIntent) -> Any:
     if row.file and row.file.attachment_id == invoice.attachment_id:
-        return row.file, True
+        return row.file, True, False
     return _file(archiver, invoice, row, objects)
 
 
@@ -165,7 +171,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     "readings are added up although the count has shrunk": Mutation(Union, "begin", _whatever_the_count),
     "one 404 is believed": Mutation(retry_schedule, "confirms_deletion", lambda _row, _requested_at: True),
     "a change counts as final two minutes after its updated_at": Mutation(
-        retry_schedule, "FINAL_AFTER", retry_schedule.SETTLING_TIME
+        retry_schedule, "after_archiving", _without_late_commits
     ),
     "a PDF that may be regenerated counts as final": Mutation(retry_schedule, "SETTLING_TIME", timedelta(0)),
     "a PDF counts as read at the end of its download": Mutation(

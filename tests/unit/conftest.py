@@ -68,6 +68,7 @@ class World:
             ledger=self.ledger,
             clock=self.clock,
             random=lambda: 0.5,
+            late_by=self.policy.lag + self.policy.overlap,
         )
 
     def run(self, run_id: str = "run", *, dry_run: bool = False) -> SyncRun:

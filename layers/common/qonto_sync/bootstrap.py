@@ -209,6 +209,7 @@ class _Invocation:
             ledger=application.ledger,
             clock=application.clock,
             random=random.random,
+            late_by=application.settings.lag + application.settings.overlap,
         )
 
     def _http_client(self, deadline: Deadline, *, public_only: bool, is_limited: bool) -> HttpClient:

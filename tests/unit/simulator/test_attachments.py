@@ -4,12 +4,13 @@ import io
 import re
 from collections.abc import Callable
 from hashlib import md5
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from PIL import Image
 
-from local.qonto_simulator import World
+from local.qonto_simulator import Behaviour, World
 from local.qonto_simulator.invoices import Upload
 
 from .conftest import Client, ManualClock, Serve
@@ -30,6 +31,41 @@ def test_one_invoice_is_served_as_in_the_list(client: Client) -> None:
     response = client.get(f"/v2/client_invoices/{invoice_id}")
     assert response.status == 200
     assert response.data == b'{"client_invoice":' + world.document(invoice_id) + b"}"
+
+
+def test_an_attachment_may_say_when_its_file_was_made(client: Client, clock: ManualClock, attachment_id: str) -> None:
+    """Only where Qonto is set to; each print has another time."""
+    assert "updated_at" not in client.get(f"/v2/attachments/{attachment_id}").json()["attachment"]
+    client.simulator.behaviour = Behaviour(dated_attachments=True)
+    made = client.get(f"/v2/attachments/{attachment_id}").json()["attachment"]["updated_at"]
+    client.simulator.world.regenerate_pdf(client.simulator.world.invoice_ids()[0])
+    assert client.get(f"/v2/attachments/{attachment_id}").json()["attachment"]["updated_at"] >= made
+    clock.move(1)
+    client.simulator.world.regenerate_pdf(client.simulator.world.invoice_ids()[0])
+    assert client.get(f"/v2/attachments/{attachment_id}").json()["attachment"]["updated_at"] > made
+
+
+@pytest.mark.parametrize(
+    ("forms", "only_listed", "only_alone"),
+    [("equal", set(), set()), ("more_listed", {"seen_by"}, set()), ("more_alone", set(), {"seen_by"})],
+)
+def test_the_two_forms_of_an_invoice_may_differ(
+    client: Client, forms: Any, only_listed: set[str], only_alone: set[str]
+) -> None:
+    """By one field, which one of them lacks."""
+    invoice_id = client.simulator.world.create()
+    client.simulator.behaviour = Behaviour(forms=forms)
+    listed = client.get("/v2/client_invoices").json()["client_invoices"][0]
+    alone = client.get(f"/v2/client_invoices/{invoice_id}").json()["client_invoice"]
+    assert (listed.keys() - alone.keys(), alone.keys() - listed.keys()) == (only_listed, only_alone)
+
+
+def test_a_field_may_differ_each_time(client: Client) -> None:
+    """Nothing changed, and no two responses are equal."""
+    invoice_id = client.simulator.world.create()
+    client.simulator.behaviour = Behaviour(forms="volatile")
+    seen = {client.get(f"/v2/client_invoices/{invoice_id}").data for _ in range(3)}
+    assert len(seen) == 3
 
 
 @pytest.mark.parametrize(

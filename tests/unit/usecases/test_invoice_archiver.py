@@ -122,6 +122,41 @@ def test_a_clock_ahead_at_the_source_does_not_settle_for_ever(world: World) -> N
     assert world.archiver.archive_latest(A).row.pending is None
 
 
+def test_a_late_commit_with_a_late_pdf_is_archived(world: World) -> None:
+    """Committed 5 minutes after its `updated_at`, the PDF 10 seconds after that, and a run in between."""
+    put_long_ago(world)
+    archive(world)
+    world.qonto.put("a", status="paid")
+    world.clock.advance(minutes=5, seconds=1)
+    assert archive(world).row.pending
+    world.qonto.files["file-a"] = FakeFile(b"%PDF-1.7 made anew")
+    world.clock.advance(minutes=2)
+    assert world.archiver.archive_latest(A).row.pending is None
+    assert world.archived("a") == world.source("a")
+
+
+def test_the_draft_s_pdf_does_not_settle_an_invoice(world: World) -> None:
+    """Qonto takes six minutes to make the final PDF, and says so: the attachment is not newer than `finalized_at`."""
+    world.qonto.files["file-a"] = FakeFile(b"%PDF-1.7 draft", updated_at=START)
+    world.qonto.put("a", finalized_at=START.isoformat())
+    world.clock.advance(hours=1)
+    for _ in range(3):
+        pending = archive(world).row.pending
+        assert pending
+        assert pending.reason is PendingReason.SETTLING
+        world.clock.advance(minutes=2)
+    world.qonto.files["file-a"] = FakeFile(b"%PDF-1.7 final", updated_at=START + timedelta(seconds=1))
+    assert world.archiver.archive_latest(A).row.pending is None
+    assert world.archived("a") == world.source("a")
+
+
+def test_a_draft_s_pdf_settles_a_draft(world: World) -> None:
+    """It has no finalization that its PDF could be older than."""
+    world.qonto.files["file-a"] = FakeFile(b"%PDF-1.7 draft", updated_at=START - timedelta(days=1))
+    put_long_ago(world, status="draft")
+    assert archive(world).row.pending is None
+
+
 def test_a_failed_download_keeps_the_json_and_waits(world: World) -> None:
     """The JSON is archived and the row points to it; the invoice is pending with a due time."""
     put_long_ago(world)

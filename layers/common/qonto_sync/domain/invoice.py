@@ -55,6 +55,7 @@ class Invoice:
     status: str | None
     number: str | None
     created_at: datetime | None
+    finalized_at: datetime | None
     changed_at: datetime
     """The latest moment at which this version can have been made; see `of`."""
     file_may_change_until: datetime | None
@@ -85,7 +86,8 @@ class Invoice:
             raise ValueError(f"an invoice id is a text of 1 to {LONGEST_ID} characters")
         created_at = from_text(fields.get("created_at"))
         updated_at = from_text(fields.get("updated_at"))
-        changes = (created_at, from_text(fields.get("finalized_at")), updated_at or listed_until or requested_at)
+        finalized_at = from_text(fields.get("finalized_at"))
+        changes = (created_at, finalized_at, updated_at or listed_until or requested_at)
         named = fields.get("attachment_id") or None
         attachment_id = AttachmentId(named) if is_usable_id(named) else None
         return Invoice(
@@ -96,6 +98,7 @@ class Invoice:
             status=_text(fields.get("status")),
             number=_text(fields.get("number")),
             created_at=created_at,
+            finalized_at=finalized_at,
             changed_at=max(at for at in changes if at),
             file_may_change_until=None if updated_at else listed_until,
             attachment_id=attachment_id,
@@ -117,6 +120,7 @@ class Invoice:
             status=None,
             number=None,
             created_at=None,
+            finalized_at=None,
             changed_at=requested_at,
             file_may_change_until=None,
             attachment_id=None,
@@ -159,6 +163,15 @@ class Attachment:
     url: str
     file_name: str | None
     file_size: int | None
+    updated_at: datetime | None = None
+    """When the file was made; None when Qonto does not say."""
+
+    def is_outdated(self, invoice: Invoice) -> bool:
+        """Whether this is still the draft's PDF: Qonto has its clients wait for one made after the finalization.
+
+        Source: docs.qonto.com, guides/invoicing/factur-x.
+        """
+        return bool(self.updated_at and invoice.finalized_at and self.updated_at <= invoice.finalized_at)
 
     @override
     def __repr__(self) -> str:

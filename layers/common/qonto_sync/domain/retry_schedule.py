@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 SETTLING_TIME = timedelta(minutes=2)
 """Qonto may make a PDF again for this long after its invoice changed; its documentation says about ten seconds."""
 
-FINAL_AFTER = timedelta(minutes=13)
-"""So long after an invoice's `updated_at` its PDF is final: a change may be committed 11 minutes late, which is the
-default of lag and overlap together, and its PDF follows the commit."""
-
 LONGEST_DELAY = timedelta(minutes=15)
 """SQS delays a message for this long at most; the hourly run sends messages for what is due later."""
 
@@ -130,35 +126,51 @@ def confirms_deletion(row: LedgerRow, requested_at: datetime) -> bool:
     return _was_due(row, PendingReason.NOT_FOUND, requested_at)
 
 
-def is_unchanged(invoice: Invoice, row: LedgerRow | None) -> bool:
-    """Whether the archive has this version, and its file cannot have changed since without a trace in the JSON."""
+def is_unchanged(invoice: Invoice, row: LedgerRow | None, late_by: timedelta) -> bool:
+    """Whether the archive has this version, and its file cannot have changed since without a trace in the JSON.
+
+    `late_by` is as `after_archiving` takes it.
+    """
     if row is None or not row.matches(invoice):
         return False
     if invoice.file_may_change_until is None or row.revision is None:
         return True
-    return row.revision.requested_at - invoice.file_may_change_until >= FINAL_AFTER
+    return row.revision.requested_at - invoice.file_may_change_until >= late_by + SETTLING_TIME
 
 
-def after_archiving(invoice: Invoice, row: LedgerRow | None, fetched_at: datetime) -> Pending | None:
+def after_archiving(
+    invoice: Invoice, row: LedgerRow | None, fetched_at: datetime, *, late_by: timedelta, is_outdated: bool = False
+) -> Pending | None:
     """The next attempt at an invoice whose JSON, and file if it names one, are archived; None when none is needed.
 
-    `row` is the ledger's row from before; `fetched_at` is when the file was requested.
+    `row` is the ledger's row from before; `fetched_at` is when the file was requested. `late_by` is how long after its
+    `updated_at` Qonto may commit a change; the PDF follows the commit. `is_outdated` is whether Qonto says that the
+    file is older than the invoice's finalization.
     """
     previous = row.pending if row else None
     if invoice.attachment_id is None:
         if invoice.is_draft:
             return None
         since, attempts = _continued(previous, PendingReason.AWAITING_ATTACHMENT, fetched_at)
-        interval = _AWAITING[min(attempts, len(_AWAITING)) - 1]
         detail = "the invoice has no attachment yet"
-        return Pending(PendingReason.AWAITING_ATTACHMENT, since, fetched_at + interval, attempts, detail)
-    if fetched_at - invoice.changed_at >= FINAL_AFTER:
+        due_at = fetched_at + _awaiting_interval(attempts)
+        return Pending(PendingReason.AWAITING_ATTACHMENT, since, due_at, attempts, detail)
+    if is_outdated:
+        since, attempts = _continued(previous, PendingReason.SETTLING, fetched_at)
+        detail = "the attachment is not newer than the invoice's finalization: Qonto has yet to make its PDF"
+        due_at = fetched_at + max(_awaiting_interval(attempts), SETTLING_TIME)
+        return Pending(PendingReason.SETTLING, since, due_at, attempts, detail)
+    if fetched_at - invoice.changed_at >= late_by + SETTLING_TIME:
         return None
-    if previous and is_unchanged(invoice, row) and previous.reason is PendingReason.SETTLING:
+    if previous and is_unchanged(invoice, row, late_by) and previous.reason is PendingReason.SETTLING:
         # One more request is enough, even when Qonto's clock is wrong.
         return None if previous.due_at <= fetched_at else replace(previous, message_until=None)
     detail = "the invoice changed a moment ago: Qonto may make its PDF again"
     return Pending(PendingReason.SETTLING, fetched_at, fetched_at + SETTLING_TIME, 1, detail)
+
+
+def _awaiting_interval(attempts: int) -> timedelta:
+    return _AWAITING[min(attempts, len(_AWAITING)) - 1]
 
 
 def after_write_intent(previous: Pending | None, now: datetime, expires_at: datetime) -> Pending:

@@ -20,7 +20,7 @@ from qonto_sync.domain.errors import (
 )
 from qonto_sync.domain.ids import path_segment
 from qonto_sync.domain.invoice import Attachment, Invoice, InvoicePage
-from qonto_sync.domain.times import to_text
+from qonto_sync.domain.times import from_text, to_text
 from qonto_sync.ports import InvoiceSource
 from qonto_sync.qonto.http_client import trace_suffix
 from qonto_sync.qonto.raw_json import members
@@ -112,6 +112,7 @@ class QontoApi(InvoiceSource):
             url=fields["url"],
             file_name=name if isinstance(name, str) else None,
             file_size=_size(fields.get("file_size")),
+            updated_at=from_text(fields.get("updated_at")),
         )
 
 

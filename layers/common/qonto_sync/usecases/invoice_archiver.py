@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, override
+from typing import TYPE_CHECKING, NamedTuple, override
 
 from qonto_sync.domain import keys, retry_schedule
 from qonto_sync.domain.errors import Conflict, ItemError, NotFound, Permanent, Retriable, SyncError
@@ -23,7 +23,7 @@ from qonto_sync.usecases.write_intent import WriteIntent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from qonto_sync.domain.ids import ConnectionName, InvoiceId
     from qonto_sync.domain.invoice import Invoice
@@ -34,6 +34,14 @@ _log = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
 """How often an invoice is read again because another writer was faster, before it becomes pending."""
+
+
+class _ArchivedFile(NamedTuple):
+    file: StoredFile | None
+    is_unchanged: bool
+    """Whether the archive had it already."""
+    is_outdated: bool = False
+    """Whether Qonto says that it is older than the invoice's finalization."""
 
 
 class InvoiceArchiver:
@@ -49,7 +57,9 @@ class InvoiceArchiver:
         ledger: Ledger,
         clock: Clock,
         random: Callable[[], float],
+        late_by: timedelta,
     ) -> None:
+        """`late_by` is how long after its `updated_at` Qonto may commit a change."""
         self._connection = connection
         self._source = source
         self._files = files
@@ -57,6 +67,11 @@ class InvoiceArchiver:
         self._ledger = ledger
         self._clock = clock
         self._random = random
+        self._late_by = late_by
+
+    def is_unchanged(self, invoice: Invoice, row: LedgerRow) -> bool:
+        """Whether the archive has this version, and its file cannot have changed since without a trace in the JSON."""
+        return retry_schedule.is_unchanged(invoice, row, self._late_by)
 
     def archive(self, invoice: Invoice, row: LedgerRow | None) -> InvoiceResult:
         """Archives this version or a later one; what cannot be done now is recorded as pending.
@@ -162,12 +177,14 @@ class InvoiceArchiver:
         # Taken before the download: the bytes may be the old PDF's, however long the download takes.
         fetched_at = self._clock.now()
         try:
-            file, unchanged = self._file(invoice, after, intent)
+            file, unchanged, is_outdated = self._file(invoice, after, intent)
         except ItemError as error:
             # The JSON is archived nevertheless, and the row says so.
             failed = retry_schedule.after_failure(error, before.pending, self._clock.now(), self._random)
             return InvoiceResult(intent.finish(replace(after, pending=failed)), document_written, failure=error)
-        pending = retry_schedule.after_archiving(invoice, row, fetched_at)
+        pending = retry_schedule.after_archiving(
+            invoice, row, fetched_at, late_by=self._late_by, is_outdated=is_outdated
+        )
         written = intent.finish(replace(after, file=file, pending=pending))
         file_written = file is not None and not unchanged
         return InvoiceResult(
@@ -190,18 +207,18 @@ class InvoiceArchiver:
             lambda expected: self._store.put_document(key, invoice.document, file_name=name, expected=expected),
         )
 
-    def _file(self, invoice: Invoice, row: LedgerRow, intent: WriteIntent) -> tuple[StoredFile | None, bool]:
-        """The archived file, and whether the archive had it already."""
+    def _file(self, invoice: Invoice, row: LedgerRow, intent: WriteIntent) -> _ArchivedFile:
         if invoice.fault:
             raise Permanent(invoice.fault)
         current = row.file if row.file and intent.matches(row.file.object) else None
         if invoice.attachment_id is None:
-            return current, current is not None
+            return _ArchivedFile(current, is_unchanged=current is not None)
         known = current if current and current.attachment_id == invoice.attachment_id else None
         attachment = self._source.attachment(invoice.attachment_id)
+        is_outdated = attachment.is_outdated(invoice)
         with self._files.open(attachment, known.source_etag if known else None) as download:
             if download is None:
-                return known, True
+                return _ArchivedFile(known, is_unchanged=True, is_outdated=is_outdated)
             key = keys.file_key(self._folder(invoice, row), attachment.id, download.kind)
             replaced = known.object if known and known.object.key == key else None
             stored = intent.replace(
@@ -209,7 +226,7 @@ class InvoiceArchiver:
                 replaced,
                 lambda expected: self._store.put_file(key, download, file_name=attachment.file_name, expected=expected),
             )
-            return StoredFile(attachment.id, stored, download.etag), stored == replaced
+            return _ArchivedFile(StoredFile(attachment.id, stored, download.etag), stored == replaced, is_outdated)
 
     def _folder(self, invoice: Invoice, row: LedgerRow) -> str:
         """The folder that the invoice is archived in already, or its folder by creation date. It never changes."""

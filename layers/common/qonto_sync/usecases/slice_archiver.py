@@ -8,7 +8,6 @@ from functools import partial
 from itertools import batched
 from typing import TYPE_CHECKING, NamedTuple
 
-from qonto_sync.domain import retry_schedule
 from qonto_sync.domain.errors import DeadlineReached, ItemError, RowChanged
 from qonto_sync.usecases.bounded_tasks import BoundedTasks
 
@@ -79,7 +78,7 @@ class SliceArchiver:
         for invoice in unseen:
             row = rows.get(invoice.id)
             self._tally.listed += 1
-            if row and retry_schedule.is_unchanged(invoice, row):
+            if row and self._context.archiver.is_unchanged(invoice, row):
                 self._tally.add_unchanged(row)
             elif self._context.dry_run:
                 self._tally.archived += 1
@@ -112,7 +111,7 @@ class SliceArchiver:
 
     def _write(self, step: _Step, row: LedgerRow | None) -> list[_Step]:
         """Archives the invoice over another writer's row, unless it is the row of the same version."""
-        if row and retry_schedule.is_unchanged(step.invoice, row):
+        if row and self._context.archiver.is_unchanged(step.invoice, row):
             return [step._replace(result=replace(step.result, row=row), in_the_way=False)]
         if row is None:
             with suppress(RowChanged, ItemError):
