@@ -90,6 +90,8 @@ class ApiOrigin:
         self._credentials = credentials
         self._limiter = limiter
         self._fault_injector = fault_injector
+        self.organizations: dict[str, Api] = {}
+        """Others, by the API key that reads them."""
 
     def answer(self, request: Request) -> Response | None:
         """Answer a request, or None to break the connection."""
@@ -118,6 +120,8 @@ class ApiOrigin:
 
     def _answer_authenticated(self, request: Request) -> Response:
         given = request.headers.get("authorization", "")
+        if other := self.organizations.get(given):
+            return other.answer(request)
         scheme, _, token = given.partition(" ")
         api_key = f"{self._credentials.login}:{self._credentials.secret_key}"
         if scheme == "Bearer":

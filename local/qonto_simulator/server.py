@@ -86,6 +86,12 @@ class Simulator:
     def behaviour(self, behaviour: Behaviour) -> None:
         self._content.behaviour = behaviour
 
+    def add_organization(self, login: str, secret_key: str, world: World) -> None:
+        """Serve another organization to whoever sends this key: its list and its invoices, without their files."""
+        files = Files(world, self.faults.invoices)
+        api = Api(world, files, self.files_origin, self.behaviour, self.faults.invoices)
+        self._api.organizations[f"{login}:{secret_key}"] = api
+
     @property
     def requests(self) -> list[LoggedRequest]:
         """The requests answered so far, without those to the control endpoints."""

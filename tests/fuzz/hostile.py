@@ -13,8 +13,7 @@ from qonto_sync.domain.request_counts import RequestCounter
 from qonto_sync.qonto.api import QontoApi
 from qonto_sync.qonto.authenticated_client import AuthenticatedClient
 from qonto_sync.qonto.http_client import HttpClient
-from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
-from tests.fakes import CONNECTION, START, FakeDownload
+from tests.fakes import START, FakeDownload
 from tests.unit.conftest import World
 from tests.unit.qonto.scripted_http import answer
 from tests.unit.qonto.test_api import Key
@@ -108,16 +107,7 @@ class HostileWorld(World):
         )
         source: Any = HostileQonto(AuthenticatedClient("https://api.example", client, Key()), self.clock)
         self.qonto = source
-        self.archiver = InvoiceArchiver(
-            CONNECTION,
-            source=source,
-            files=source,
-            archive=self.archive,
-            ledger=self.ledger,
-            clock=self.clock,
-            random=lambda: 0.5,
-            late_by=timedelta(minutes=11),
-        )
+        self.connect()
 
 
 LONG_AGO = START - timedelta(days=3)

@@ -19,6 +19,7 @@ from qonto_sync.domain.errors import Fatal, Retriable, SyncError
 from qonto_sync.domain.events import QueueRecord
 from qonto_sync.domain.ids import RunId
 from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
+from qonto_sync.usecases.one_organization import OneOrganization
 from qonto_sync.usecases.retry_batch import InvoiceRetry, RetryBatch
 from qonto_sync.usecases.retry_messages import RetryMessages
 from qonto_sync.usecases.run_context import RunContext
@@ -115,14 +116,15 @@ class Lambdas:
         self.network.scheduler.spawn(name, self.sync_seconds, self._sync_body)
 
     def _sync_body(self, process: Process) -> None:
-        source = self._source()
+        qonto = self._qonto()
+        source = self._organization(qonto)
         deadline = self._deadline(process, self.sync_seconds)
         run = SyncRun(
             RunId(process.name),
             RunContext(
                 CONNECTION,
                 source=source,
-                archiver=self._archiver(source),
+                archiver=self._archiver(qonto, source),
                 ledger=self._ledger(),
                 gaps=DynamoDbGaps(self._table()),
                 pending=DynamoDbPendingIndex(self._table()),
@@ -133,7 +135,7 @@ class Lambdas:
                 last_deadline=LaterDeadline(deadline.reserve / 2, deadline),
             ),
             self.policy,
-            checkpoints=DynamoDbCheckpoints(self._table(), self.network.scheduler),
+            checkpoints=self._checkpoints(),
         )
         try:
             result = run.execute()
@@ -160,9 +162,9 @@ class Lambdas:
 
     def _handle(self, process: Process, batch: list[Received]) -> set[str]:
         def connect(_connection: ConnectionName) -> InvoiceRetry:
-            source = self._source()
+            qonto = self._qonto()
             return InvoiceRetry(
-                archiver=self._archiver(source),
+                archiver=self._archiver(qonto, self._organization(qonto)),
                 ledger=self._ledger(),
                 messages=self._messages(),
                 clock=self.network.scheduler,
@@ -186,7 +188,13 @@ class Lambdas:
                 failed.add(message.receipt)
         return failed
 
-    def _source(self) -> QontoPort:
+    def _organization(self, qonto: QontoPort) -> OneOrganization:
+        return OneOrganization(CONNECTION, qonto, checkpoints=self._checkpoints(), clock=self.network.scheduler)
+
+    def _checkpoints(self) -> DynamoDbCheckpoints:
+        return DynamoDbCheckpoints(self._table(), self.network.scheduler)
+
+    def _qonto(self) -> QontoPort:
         return QontoPort(
             self.organization,
             self.variations,
@@ -197,11 +205,11 @@ class Lambdas:
             lies=self._lies,
         )
 
-    def _archiver(self, source: QontoPort) -> InvoiceArchiver:
+    def _archiver(self, qonto: QontoPort, source: OneOrganization) -> InvoiceArchiver:
         return InvoiceArchiver(
             CONNECTION,
             source=source,
-            files=source,
+            files=qonto,
             archive=S3Archive(self._client("s3"), "archive"),
             ledger=self._ledger(),
             clock=self.network.scheduler,

@@ -49,6 +49,7 @@ EXPECTED: Final[dict[str, dict[str, tuple[set[str], Any]]]] = {
             {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem"},
             arn("StateTable"),
         ),
+        "KnowOrganization": ({"dynamodb:GetItem"}, arn("StateTable")),
         "NoteMessages": ({"dynamodb:UpdateItem"}, arn("StateTable")),
         "WorkOffRetries": (
             {
@@ -147,12 +148,14 @@ def test_nobody_deletes(resources: dict[str, Any]) -> None:
     ]
 
 
-def test_retry_function_keeps_away_from_the_checkpoint(resources: dict[str, Any]) -> None:
-    """Of the state table the retry function reaches only the ledger, and the leases of token refreshes."""
+def test_retry_function_leaves_the_checkpoint_as_it_is(resources: dict[str, Any]) -> None:
+    """Of the state table it writes only the ledger and the leases of token refreshes; it reads the checkpoint."""
     found = {item["Sid"]: item.get("Condition") for item in statements(resources["RetryRole"])}
     assert found["KeepInvoiceState"] == leading_keys("invoice#*", "refresh#*")
     assert found["NoteMessages"] == leading_keys("invoice#*")
-    assert {sid for sid, condition in found.items() if condition} == {"KeepInvoiceState", "NoteMessages"}
+    assert found["KnowOrganization"] == leading_keys("checkpoint#*")
+    conditional = {sid for sid, condition in found.items() if condition}
+    assert conditional == {"KeepInvoiceState", "KnowOrganization", "NoteMessages"}
 
 
 def test_schedules_of_this_stack_alone_take_their_role(resources: dict[str, Any]) -> None:

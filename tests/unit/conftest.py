@@ -10,6 +10,7 @@ import pytest
 
 from qonto_sync.domain.ids import InvoiceId, RunId
 from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
+from qonto_sync.usecases.one_organization import OneOrganization
 from qonto_sync.usecases.retry_batch import InvoiceRetry
 from qonto_sync.usecases.retry_messages import RetryMessages
 from qonto_sync.usecases.run_context import RunContext
@@ -54,15 +55,21 @@ class World:
     per_page: int = 3
     inclusive: bool = True
     qonto: FakeQonto = field(init=False)
+    organization: OneOrganization = field(init=False)
     archiver: InvoiceArchiver = field(init=False)
     messages: RetryMessages = field(init=False)
 
     def __post_init__(self) -> None:
         self.qonto = FakeQonto(self.clock, per_page=self.per_page, inclusive=self.inclusive)
         self.messages = RetryMessages(ledger=self.ledger, queue=self.queue, clock=self.clock, executor=InlineExecutor())
+        self.connect()
+
+    def connect(self) -> None:
+        """Begins an invocation, which knows nothing of the ones before."""
+        self.organization = OneOrganization(CONNECTION, self.qonto, checkpoints=self.checkpoints, clock=self.clock)
         self.archiver = InvoiceArchiver(
             CONNECTION,
-            source=self.qonto,
+            source=self.organization,
             files=self.qonto,
             archive=self.archive,
             ledger=self.ledger,
@@ -71,13 +78,19 @@ class World:
             late_by=self.policy.lag + self.policy.overlap,
         )
 
+    def connected_archiver(self) -> InvoiceArchiver:
+        """The archiver of a new invocation."""
+        self.connect()
+        return self.archiver
+
     def run(self, run_id: str = "run", *, dry_run: bool = False) -> SyncRun:
         """A run that starts now."""
+        self.connect()
         return SyncRun(
             RunId(run_id),
             RunContext(
                 CONNECTION,
-                source=self.qonto,
+                source=self.organization,
                 archiver=self.archiver,
                 ledger=self.ledger,
                 gaps=self.ledger,
@@ -99,7 +112,8 @@ class World:
         return self.run(dry_run=dry_run).execute()
 
     def retry(self) -> InvoiceRetry:
-        """The worker."""
+        """The worker, in an invocation of its own."""
+        self.connect()
         return InvoiceRetry(archiver=self.archiver, ledger=self.ledger, messages=self.messages, clock=self.clock)
 
     def archived(self, invoice_id: str) -> tuple[bytes, bytes | None]:

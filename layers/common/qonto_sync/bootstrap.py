@@ -37,6 +37,7 @@ from qonto_sync.qonto.rate_limiter import RateLimiter, qonto_limits
 from qonto_sync.settings import Settings
 from qonto_sync.usecases.credentials import RejectedCredentials
 from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
+from qonto_sync.usecases.one_organization import OneOrganization
 from qonto_sync.usecases.retry_batch import InvoiceRetry, RetryBatch
 from qonto_sync.usecases.retry_messages import RetryMessages
 from qonto_sync.usecases.run_context import RunContext
@@ -183,15 +184,16 @@ class _Invocation:
             clock=application.clock,
         )
 
-    def _source(self, connection: ConnectionName) -> QontoApi:
+    def _source(self, connection: ConnectionName) -> OneOrganization:
         application = self._application
         credentials = self._authentication.credentials(
             connection, application.secret(connection), partial(emit_credential_metrics, connection)
         )
         client = AuthenticatedClient(application.settings.api_url, self._qonto_http(self.deadline), credentials)
-        return QontoApi(client, application.clock)
+        api = QontoApi(client, application.clock)
+        return OneOrganization(connection, api, checkpoints=application.checkpoints, clock=application.clock)
 
-    def _archiver(self, connection: ConnectionName, source: QontoApi) -> InvoiceArchiver:
+    def _archiver(self, connection: ConnectionName, source: OneOrganization) -> InvoiceArchiver:
         application, origins = self._application, self._application.settings.attachment_origins
         public = self._http_client(self.deadline, public_only=True, is_limited=False)
         # An origin that the settings list in full may be in this network.

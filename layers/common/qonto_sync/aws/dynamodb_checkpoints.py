@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class DynamoDbCheckpoints(Checkpoints):
-    """One item per connection, with `synced_until`, `resume_from`, `version`, `run_id` and `updated_at`."""
+    """One item per connection.
+
+    It has `synced_until`, `resume_from`, `version`, `run_id`, `organization_id` and `updated_at`.
+    """
 
     def __init__(self, table: StateTable, clock: Clock) -> None:
         self._table = table
@@ -38,6 +41,7 @@ class DynamoDbCheckpoints(Checkpoints):
             "run_id": checkpoint.run_id,
             "updated_at": to_text(self._clock.now()),
             "resume_from": to_text(checkpoint.resume_from) if checkpoint.resume_from else None,
+            "organization_id": checkpoint.organization_id,
         }
         try:
             self._table.update(
@@ -60,5 +64,6 @@ def _checkpoint(item: Item) -> Checkpoint:
         int(fields["version"]),
         RunId(fields["run_id"]),
         resume_from=from_text(fields.get("resume_from")),
+        organization_id=fields.get("organization_id"),
         committed_at=from_text(fields.get("updated_at")),
     )

@@ -22,5 +22,7 @@ class Checkpoint:
     """The run that committed it."""
     resume_from: datetime | None = None
     """Where the next run begins to read: what is older need not be read again. None in a checkpoint of version 0.1."""
+    organization_id: str | None = None
+    """Whose invoices these are; None until an invoice says so."""
     committed_at: datetime | None = field(default=None, compare=False)
     """When it was committed, by the clock of the run; set when it is read."""

@@ -8,6 +8,7 @@ SyncError
 │   ├── CredentialsRejected   Qonto's 401, also after one renewal of the credentials
 │   ├── AccessDenied          Qonto's or AWS's 403: a scope, a plan or a policy is missing
 │   ├── Misconfigured         a resource does not exist, or a response that no retry changes
+│   ├── WrongOrganization     the credentials are another organization's
 │   └── ClockSkew             the clock is wrong, so no window is known to be closed
 ├── ItemError                 this invoice becomes pending, or this page a gap; the run goes on
 │   ├── Retriable             back off and try again
@@ -60,6 +61,10 @@ class AccessDenied(Fatal):
 
 class Misconfigured(Fatal):
     """A resource that the deployment or the settings name does not exist."""
+
+
+class WrongOrganization(Fatal):
+    """The credentials are not those of the organization that the connection's checkpoint names."""
 
 
 class ClockSkew(Fatal):

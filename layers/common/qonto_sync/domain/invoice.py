@@ -52,6 +52,7 @@ class Invoice:
     digest: Sha256
     """Hash of the canonical JSON: equal for equal invoices, whatever their order of keys or white space."""
     revision: Revision
+    organization_id: str | None
     status: str | None
     number: str | None
     created_at: datetime | None
@@ -95,6 +96,7 @@ class Invoice:
             document=document,
             digest=_digest(fields, document),
             revision=Revision(updated_at or requested_at, requested_at),
+            organization_id=_text(fields.get("organization_id")),
             status=_text(fields.get("status")),
             number=_text(fields.get("number")),
             created_at=created_at,
@@ -117,6 +119,7 @@ class Invoice:
             document=document,
             digest=digest,
             revision=Revision(requested_at, requested_at),
+            organization_id=None,
             status=None,
             number=None,
             created_at=None,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qonto_sync.domain import retry_schedule
-from qonto_sync.domain.errors import DeadlineReached
+from qonto_sync.domain.errors import DeadlineReached, ItemError
 from qonto_sync.domain.gap import Gap, GapReason
 from qonto_sync.domain.window import joined
 from qonto_sync.usecases.window_reader import Cut, Incomplete
@@ -69,7 +69,15 @@ class GapWork:
         for gap in due:
             if self._context.deadline.remaining() <= 0:
                 return
-            self._replace(gap, self._read(gap))
+            left = self._read(gap)
+            # Another organization's list has nothing of this gap, and would close it.
+            self._replace(gap, left if self._is_proven() else [self._later(gap, gap.window, gap.reason, gap.detail)])
+
+    def _is_proven(self) -> bool:
+        try:
+            return self._context.source.is_shown()
+        except ItemError:
+            return False
 
     def _read(self, gap: Gap) -> list[Gap]:
         """Reads a gap, and returns what is left of it."""

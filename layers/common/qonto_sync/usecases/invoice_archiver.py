@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from qonto_sync.domain.ids import ConnectionName, InvoiceId
     from qonto_sync.domain.invoice import Invoice
     from qonto_sync.domain.ledger import StoredObject
-    from qonto_sync.ports import ArchiveStore, AttachmentFiles, Clock, InvoiceSource, Ledger
+    from qonto_sync.ports import ArchiveStore, AttachmentFiles, Clock, Ledger
+    from qonto_sync.usecases.one_organization import OneOrganization
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class InvoiceArchiver:
         self,
         connection: ConnectionName,
         *,
-        source: InvoiceSource,
+        source: OneOrganization,
         files: AttachmentFiles,
         archive: ArchiveStore,
         ledger: Ledger,
@@ -238,8 +239,10 @@ class InvoiceArchiver:
     def _not_found(self, invoice_id: InvoiceId, requested_at: datetime) -> InvoiceResult:
         """Marks the invoice as deleted after a second 404, some time after the first: one may be an error at Qonto.
 
-        Only drafts can be deleted; for any other invoice a 404 is an error at Qonto.
+        Only drafts can be deleted; for any other invoice a 404 is an error at Qonto. Another organization's key gets a
+        404 for every invoice.
         """
+        self._source.is_shown()
         row = self._row(invoice_id) or LedgerRow(self._connection, invoice_id)
         if row.status not in {"draft", None}:
             raise Permanent("Qonto answered 404 for an invoice that is no draft")

@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from qonto_sync.domain.ids import ConnectionName
-    from qonto_sync.ports import Clock, Deadline, Gaps, InvoiceSource, Ledger, PendingIndex
+    from qonto_sync.ports import Clock, Deadline, Gaps, Ledger, PendingIndex
     from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
+    from qonto_sync.usecases.one_organization import OneOrganization
     from qonto_sync.usecases.retry_messages import RetryMessages
 
 
@@ -19,7 +20,7 @@ class RunContext:
     """One connection's source, state and archiver, and the invocation's time and threads."""
 
     connection: ConnectionName
-    source: InvoiceSource
+    source: OneOrganization
     archiver: InvoiceArchiver
     ledger: Ledger
     gaps: Gaps

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qonto_sync.domain.checkpoint import Checkpoint
-from qonto_sync.domain.errors import ClockSkew, DeadlineReached, InvalidSettings, Retriable, Superseded
+from qonto_sync.domain.errors import ClockSkew, DeadlineReached, InvalidSettings, ItemError, Retriable, Superseded
 from qonto_sync.domain.gap import GapReason
 from qonto_sync.domain.result import RunOutcome, SyncResult, Tally
 from qonto_sync.domain.times import to_text
@@ -62,10 +62,13 @@ class SyncRun:
             Retriable: Qonto or AWS could not be reached in time. The checkpoint is there, too.
         """
         self._checkpoint = before = self._checkpoints.read(self._context.connection)
+        self._context.source.pin(before)
         window = self._window()
         # The start of the window's fresh end; the docstring of `domain.reading` gives the reason.
         self._fresh_from = window.end - self._policy.overlap
         self._read_until: datetime | None = None
+        self._resume_from = window.start
+        self._has_gap = False
         reader = WindowReader(
             self._context,
             self._tally,
@@ -136,7 +139,7 @@ class SyncRun:
                 self._tally.slices_planned += self._has_commit(outcome.older)
                 continue
             if isinstance(outcome, Incomplete):
-                self._gaps.record(current, outcome.reason, outcome.detail)
+                self._record_gap(current, outcome.reason, outcome.detail)
             if current.created_to is None:
                 self._read_until = current.end
             if self._has_commit(current):
@@ -156,7 +159,7 @@ class SyncRun:
         run came to without reading another or writing an object: the next run would not get further either.
         """
         if current.created_from:
-            self._gaps.record(replace(current, created_to=None), GapReason.UNFINISHED, NO_TIME)
+            self._record_gap(replace(current, created_to=None), GapReason.UNFINISHED, NO_TIME)
         elif self._read_until:
             if self._moves(self._read_until):
                 self._commit(self._read_until)
@@ -166,8 +169,12 @@ class SyncRun:
         else:
             rest = [replace(current, created_from=current.created_to, created_to=None)] if current.created_to else []
             for part in [*(current.halves() or [current]), *rest]:
-                self._gaps.record(part, GapReason.UNFINISHED, NO_TIME)
+                self._record_gap(part, GapReason.UNFINISHED, NO_TIME)
         self._commit(current.end)
+
+    def _record_gap(self, window: Window, reason: GapReason, detail: str) -> None:
+        self._gaps.record(window, reason, detail)
+        self._has_gap = True
 
     def _moves(self, end: datetime) -> bool:
         """Whether a commit of what was read until then would move the checkpoint."""
@@ -177,16 +184,22 @@ class SyncRun:
         return before.resume_from < min(end, self._fresh_from)
 
     def _commit(self, end: datetime) -> None:
-        """Moves the checkpoint to the end of a slice. Reading goes on there, but never later than at the fresh end."""
+        """Moves the checkpoint to the end of a slice. Reading goes on there, but never later than at the fresh end.
+
+        A window without invoices is read again: with another organization's key it would look the same.
+        """
         if self._context.dry_run:
             return
         before = self._checkpoint
-        resume_from = min(end, self._fresh_from)
+        if self._is_proven():
+            self._resume_from = min(end, self._fresh_from)
+        resume_from = self._resume_from
         checkpoint = Checkpoint(
             synced_until=max(end, before.synced_until) if before else end,
             version=before.version + 1 if before else 1,
             run_id=self._run_id,
             resume_from=max(resume_from, before.resume_from or resume_from) if before else resume_from,
+            organization_id=self._context.source.organization_id,
         )
         self._checkpoints.commit(self._context.connection, checkpoint)
         self._checkpoint = checkpoint
@@ -195,3 +208,16 @@ class SyncRun:
             "slice_committed",
             extra={"synced_until": to_text(checkpoint.synced_until), "version": checkpoint.version},
         )
+
+    def _is_proven(self) -> bool:
+        """Whether what this run reads is this organization's: Qonto listed an invoice of it.
+
+        A run that has more to do than to read one empty window asks for one of any time: without a move the next run
+        would do the same again.
+        """
+        if self._tally.listed or (self._tally.slices_planned == 1 and not self._has_gap):
+            return self._tally.listed > 0
+        try:
+            return self._context.source.is_shown()
+        except ItemError:
+            return False
