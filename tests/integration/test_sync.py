@@ -197,10 +197,31 @@ def test_rejected_credentials_stop_at_once(deployed: Deployed) -> None:
     assert deployment.asked("/v2") == 1
 
 
+@pytest.mark.parametrize("kind", ["401", "403", "403_scope"])
+def test_what_is_refused_for_one_attachment_stays_with_it(deployed: Deployed, kind: str) -> None:
+    """All else is archived, and so is this invoice's JSON."""
+    deployment = deployed(plain_files=True)
+    ids = [deployment.world.create() for _ in range(5)]
+    deployment.pass_time(900)
+    refused = json.loads(deployment.world.document(ids[2]))["attachment_id"]
+    deployment.simulator.faults.install(kind, f"/v2/attachments/{refused}", times=99)
+    result = deployment.sync()
+    assert (result["outcome"], result["invoices"]["archived"], result["backlog"]["by_reason"]) == (
+        "committed",
+        4,
+        {"rejected": 1},
+    )
+    deployment.simulator.faults.clear()
+    deployment.pass_time(25 * 3_600)
+    deployment.sync()
+    deployment.drain(seconds=60)
+    assert deployment.compare().different == ()
+
+
 def test_a_missing_scope_is_reported(deployed: Deployed) -> None:
     """Both scopes are named; the run stops, for every invoice would fail."""
     deployment = deployed(invoices=5)
-    deployment.simulator.faults.install("403_scope", "/v2/attachments", times=99)
+    deployment.simulator.faults.install("403_scope", "/v2/", times=99)
     error = failing(deployment)
     assert error.error_type == "AccessDenied"
     assert "client_invoices.read and attachment.read" in error.error_message

@@ -254,16 +254,37 @@ def test_a_rejected_list_says_whose_fault_it_is(status: int, error: type[Excepti
     ("status", "body", "error"),
     [
         (400, b"", Permanent),
+        (401, b"", Permanent),
         (403, b'{"message":"Forbidden","trace_id":"t"}', Permanent),
-        (403, {"errors": [{"code": "forbidden", "detail": "missing required oauth scope"}]}, AccessDenied),
+        (403, {"errors": [{"code": "forbidden", "detail": "missing required oauth scope"}]}, Permanent),
         (404, b"<html>", NotFound),
         (422, {"errors": []}, Permanent),
     ],
 )
 def test_a_rejected_invoice_affects_only_itself(status: int, body: Any, error: type[Exception]) -> None:
-    """Unless a scope is missing, which concerns all."""
+    """Whatever the text says: Qonto lists invoices to the same key."""
+    qonto = api(answer(status, None, body), page([]), answer(status, None, body))
     with pytest.raises(error):
-        api(answer(status, None, body)).invoice(A)
+        qonto.invoice(A)
+    with pytest.raises(error if error is not NotFound else Retriable):
+        api(answer(status, None, body), page([]), answer(status, None, body)).attachment(AttachmentId("a"))
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(401, CredentialsRejected), (403, AccessDenied), (503, Retriable), (429, Retriable)]
+)
+def test_what_qonto_refuses_for_the_list_too_concerns_all(status: int, error: type[Exception]) -> None:
+    """A revoked key, a plan that has ended; or nobody knows, because the list does not answer either."""
+    for refused in (401, 403):
+        with pytest.raises(error):
+            api(answer(refused), answer(status)).invoice(A)
+
+
+def test_a_token_that_expired_is_renewed_before_an_invoice_is_asked_for_again() -> None:
+    """Its 401 looks like that of a single resource, until the list gets one, too."""
+    found = {"client_invoice": {"id": "a"}}
+    renewed = api(answer(401), answer(401), page([]), answer(200, None, found), key=Key(renewals=1))
+    assert renewed.invoice(A).id == A
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qonto_sync.domain.times import ONE_SECOND, whole_seconds
 
@@ -89,6 +89,10 @@ class Window:
         if (self.created_from and instant <= self.created_from) or (self.created_to and instant >= self.created_to):
             return None
         return replace(self, created_to=instant), replace(self, created_from=instant)
+
+
+BEFORE_ALL: Final = Window(EARLIEST, EARLIEST + ONE_SECOND)
+"""A window whose list is short and has nothing that could fail: it tells whether Qonto answers at all."""
 
 
 def joined(first: Window, second: Window) -> Window | None:

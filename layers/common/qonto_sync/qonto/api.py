@@ -20,7 +20,9 @@ from qonto_sync.domain.errors import (
 )
 from qonto_sync.domain.ids import path_segment
 from qonto_sync.domain.invoice import Attachment, Invoice, InvoicePage
+from qonto_sync.domain.reading import LAYOUTS
 from qonto_sync.domain.times import from_text, to_text
+from qonto_sync.domain.window import BEFORE_ALL
 from qonto_sync.ports import InvoiceSource
 from qonto_sync.qonto.http_client import trace_suffix
 from qonto_sync.qonto.raw_json import members
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from qonto_sync.qonto.raw_json import RawValue
 
 _LONGEST_REASON = 200
+_REFUSALS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _LONGEST_SIZE = 18
 """Digits. No file is as big."""
 
@@ -80,9 +83,9 @@ class QontoApi(InvoiceSource):
     @override
     def invoice(self, invoice_id: InvoiceId) -> Invoice:
         requested_at = self._clock.now()
-        response = self._client.send("GET", f"/v2/client_invoices/{path_segment(invoice_id)}")
+        response = self._resource(f"/v2/client_invoices/{path_segment(invoice_id)}")
         if response.status != HTTPStatus.OK:
-            raise _http_error(response, "the invoice")
+            raise _resource_error(response, "the invoice")
         answer = _object(response, "the invoice")
         try:
             invoice = _invoice(answer["client_invoice"], requested_at)
@@ -94,12 +97,12 @@ class QontoApi(InvoiceSource):
 
     @override
     def attachment(self, attachment_id: AttachmentId) -> Attachment:
-        response = self._client.send("GET", f"/v2/attachments/{path_segment(attachment_id)}")
+        response = self._resource(f"/v2/attachments/{path_segment(attachment_id)}")
         if response.status == HTTPStatus.NOT_FOUND:
             # A new attachment may not be readable yet.
             raise Retriable(f"the attachment is not there (404){trace_suffix(response)}")
         if response.status != HTTPStatus.OK:
-            raise _http_error(response, "the attachment")
+            raise _resource_error(response, "the attachment")
         answer = _object(response, "the attachment").get("attachment")
         fields = answer.value if answer else None
         if not isinstance(fields, dict) or not isinstance(fields.get("url"), str):
@@ -114,6 +117,23 @@ class QontoApi(InvoiceSource):
             file_size=_size(fields.get("file_size")),
             updated_at=from_text(fields.get("updated_at")),
         )
+
+    def _resource(self, path: str) -> urllib3.BaseHTTPResponse:
+        """The response for one invoice or attachment, whatever its status.
+
+        Qonto may refuse one of them to a good key, and refuses each of them to a bad one. The list tells which it is.
+
+        Raises:
+            CredentialsRejected, AccessDenied: the list is refused, too.
+        """
+        response = self._client.send("GET", path, renews=False)
+        if response.status not in _REFUSALS:
+            return response
+        listing = self._client.send("GET", f"/v2/client_invoices?{_query(BEFORE_ALL, 1, LAYOUTS[0])}")
+        if listing.status in _REFUSALS:
+            raise _list_error(listing)
+        # The list's 401 may have renewed the token.
+        return self._client.send("GET", path, renews=False) if response.status == HTTPStatus.UNAUTHORIZED else response
 
 
 def _query(window: Window, number: int, layout: PageLayout) -> str:
@@ -195,23 +215,29 @@ def _clock_skew(response: urllib3.BaseHTTPResponse, requested_at: datetime, answ
     return max(early, late, timedelta(0))
 
 
-def _http_error(response: urllib3.BaseHTTPResponse, what: str) -> SyncError:
-    """The error for a status other than success, with Qonto's reason and trace id."""
-    reason = f"Qonto answered {response.status} for {what}: {_reason(response)}{trace_suffix(response)}"
-    kind = error_for_status(response.status)
-    if kind is CredentialsRejected:
-        return CredentialsRejected(f"{reason}. Check the connection's secret: it may be revoked or mistyped")
-    if response.status == HTTPStatus.FORBIDDEN and "scope" in reason:
-        return AccessDenied(f"{reason}. The credentials need the scopes client_invoices.read and attachment.read")
-    return kind(reason)
+def _resource_error(response: urllib3.BaseHTTPResponse, what: str) -> SyncError:
+    """The error for an invoice or an attachment. What Qonto refuses for one of them, it may allow for all others."""
+    refused = response.status in _REFUSALS
+    return (Permanent if refused else error_for_status(response.status))(_error_text(response, what))
 
 
 def _list_error(response: urllib3.BaseHTTPResponse) -> SyncError:
-    """Like `_http_error`, for the list: without access to it there is no run, and no page is missing for good."""
-    error = _http_error(response, "the list of client invoices")
+    """The error for the list: without access to it there is no run, and no page is missing for good."""
+    text = _error_text(response, "the list of client invoices")
+    kind = error_for_status(response.status)
+    if kind is CredentialsRejected:
+        return CredentialsRejected(f"{text}. Check the connection's secret: it may be revoked or mistyped")
     if response.status == HTTPStatus.FORBIDDEN:
-        return AccessDenied(str(error))
-    return Permanent(str(error)) if isinstance(error, NotFound) else error
+        return AccessDenied(text)
+    return (Permanent if kind is NotFound else kind)(text)
+
+
+def _error_text(response: urllib3.BaseHTTPResponse, what: str) -> str:
+    """What Qonto refused, with its reason and trace id."""
+    text = f"Qonto answered {response.status} for {what}: {_reason(response)}{trace_suffix(response)}"
+    if response.status == HTTPStatus.FORBIDDEN and "scope" in text:
+        return f"{text}. The credentials need the scopes client_invoices.read and attachment.read"
+    return text
 
 
 def _reason(response: urllib3.BaseHTTPResponse) -> str:

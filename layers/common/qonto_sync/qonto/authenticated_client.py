@@ -28,9 +28,15 @@ class AuthenticatedClient:
         return self._credentials.headers().get("Authorization", "").startswith("Bearer ")
 
     def send(
-        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        renews: bool = True,
     ) -> urllib3.BaseHTTPResponse:
-        """The response, whatever its status.
+        """The response, whatever its status. Without `renews` a 401 says nothing about the credentials.
 
         Raises:
             Retriable, Permanent: as `HttpClient.send`.
@@ -38,7 +44,7 @@ class AuthenticatedClient:
         """
         credentials = self._credentials.headers()
         response = self._send(method, path, {**credentials, **(headers or {})}, body)
-        if response.status == HTTPStatus.UNAUTHORIZED and self._credentials.renew(credentials):
+        if renews and response.status == HTTPStatus.UNAUTHORIZED and self._credentials.renew(credentials):
             response = self._send(method, path, {**self._credentials.headers(), **(headers or {})}, body)
         return response
 

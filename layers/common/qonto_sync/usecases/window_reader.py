@@ -18,8 +18,8 @@ from qonto_sync.domain.errors import ClockSkew, DeadlineReached, ItemError, Misc
 from qonto_sync.domain.gap import GapReason
 from qonto_sync.domain.invoice import InvoicePage
 from qonto_sync.domain.reading import LAYOUTS, Reading, Union
-from qonto_sync.domain.times import ONE_SECOND, to_text
-from qonto_sync.domain.window import EARLIEST, Window
+from qonto_sync.domain.times import to_text
+from qonto_sync.domain.window import BEFORE_ALL
 from qonto_sync.usecases.slice_archiver import SliceArchiver
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from qonto_sync.domain.reading import PageLayout
     from qonto_sync.domain.result import Tally
+    from qonto_sync.domain.window import Window
     from qonto_sync.usecases.run_context import RunContext
 
 _log = logging.getLogger(__name__)
@@ -47,9 +48,6 @@ _MOST_UNREADABLE_ROWS: Final = 20
 
 _ROWS_FOR_COUNT: Final = 3
 """How many rows are asked for to learn how many there are."""
-
-_EMPTY_WINDOW: Final = Window(EARLIEST, EARLIEST + ONE_SECOND)
-"""Before Qonto's first invoice: its list has nothing that could fail."""
 
 
 class Complete(NamedTuple):
@@ -281,7 +279,7 @@ class WindowReader:
             Retriable, Misconfigured: Qonto does not answer this either.
         """
         try:
-            self._context.source.page(_EMPTY_WINDOW, 1, LAYOUTS[0])
+            self._context.source.page(BEFORE_ALL, 1, LAYOUTS[0])
         except Permanent as error:
             raise Misconfigured(f"{error}. Check QONTO_API_URL") from error
 
