@@ -109,7 +109,7 @@ class FakeQonto(InvoiceSource, AttachmentFiles):
 
     `before_page` is called before each page is answered, `fail_next` makes the next calls of a kind raise. `arrange`
     sorts the rows of a list for one of its pages. A page with a poisoned invoice raises `poison`. Each list counts
-    `uncounted` invoices that it never lists.
+    `uncounted` invoices that it never lists. `more_fields` are added to an invoice in the list, or alone.
     """
 
     def __init__(self, clock: ManualClock, *, per_page: int = 100, inclusive: bool = True) -> None:
@@ -127,6 +127,7 @@ class FakeQonto(InvoiceSource, AttachmentFiles):
         self.poisoned: set[str] = set()
         self.poison: Exception = Retriable("status 500")
         self.uncounted = 0
+        self.more_fields: dict[str, Callable[[], dict[str, Any]]] = {"listed": dict, "alone": dict}
         self._failures: dict[str, list[Exception]] = {}
 
     def put(self, invoice_id: str, *, attachment_id: str | None = "", **fields: Any) -> None:
@@ -206,7 +207,9 @@ class FakeQonto(InvoiceSource, AttachmentFiles):
     def _invoice(self, invoice_id: str, *, listed_until: datetime | None = None) -> Invoice:
         if invoice_id not in self.invoices:
             raise NotFound("Qonto answered 404 for the invoice")
-        fields, document = self.invoices[invoice_id], self.document(invoice_id)
+        form = "alone" if listed_until is None else "listed"
+        fields = {**self.invoices[invoice_id], **self.more_fields[form]()}
+        document = json.dumps(fields).encode()
         return Invoice.of(fields, document, self._clock.now(), listed_until=listed_until)
 
     def _called(self, call: str) -> None:
@@ -247,6 +250,7 @@ class InMemoryArchive(ArchiveStore):
 
     versions: dict[str, list[FakeObject]] = field(default_factory=dict)
     before_put: Callable[[str], None] = lambda _: None
+    documents_read: int = 0
 
     def content(self, key: str) -> bytes:
         return self.versions[key][-1].content
@@ -267,6 +271,12 @@ class InMemoryArchive(ArchiveStore):
     @override
     def head(self, key: str) -> StoredObject | None:
         return _stored(key, self.versions[key][-1]) if key in self.versions else None
+
+    @override
+    def document(self, stored: StoredObject) -> bytes | None:
+        self.documents_read += 1
+        there = self.head(stored.key)
+        return self.content(stored.key) if there and there.etag == stored.etag else None
 
     def _put(
         self, key: str, content: bytes, headers: tuple[str, str | None], expected: StoredObject | None

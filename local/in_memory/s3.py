@@ -65,8 +65,9 @@ class InMemoryS3:
         """The error's code is 404 if there is no object: the answer to a HEAD has no body that could name another."""
         return _described(self._found(Key, missing="404"))
 
-    def get_object(self, *, Key: str, Range: str = "", **_request: Any) -> dict[str, Any]:  # noqa: N803
-        """`Body` is a view of the object's bytes, or of the range `bytes=first-last`."""
+    def get_object(self, *, Key: str, Range: str = "", **request: Any) -> dict[str, Any]:  # noqa: N803
+        """`Body` is a view of the object's bytes, or of the range `bytes=first-last`; `IfMatch` as in `put_object`."""
+        self._check_conditions(Key, request)
         found = self._found(Key)
         answer, view = _described(found), memoryview(found.body)
         if asked := _RANGE.fullmatch(Range):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, override
 
 import pytest
@@ -70,6 +71,15 @@ def test_a_new_object(archive: ArchiveStore) -> None:
 def test_nothing_there(archive: ArchiveStore) -> None:
     """A missing object is None, not an error."""
     assert archive.head(KEY) is None
+
+
+def test_a_document_is_read_as_it_was_written(archive: ArchiveStore) -> None:
+    """None once another one lies there, or when none ever did."""
+    first = put(archive, b'{"id": "a"}')
+    assert archive.document(first) == b'{"id": "a"}'
+    put(archive, b"{}", expected=first)
+    assert archive.document(first) is None
+    assert archive.document(replace(first, key="default/client_invoices/2026/03/b/invoice.json")) is None
 
 
 def test_replaces_the_version_that_is_known(archive: ArchiveStore) -> None:

@@ -102,6 +102,7 @@ _ASKED: Final[Mapping[str, Mapping[str, Asked]]] = {
     },
     "s3": {
         "HeadObject": _head,
+        "GetObject": _head,
         "PutObject": _finished_object,
         "CreateMultipartUpload": _object("s3:PutObject"),
         "UploadPart": _object("s3:PutObject"),

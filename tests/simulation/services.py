@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, override
 
 from local.in_memory.dynamodb import InMemoryDynamoDb
@@ -24,6 +25,12 @@ class SimulatedS3(InMemoryS3):
 
     on_write: Callable[[str, StoredObject | None, StoredObject], None] = staticmethod(lambda *_: None)
     """Called with the key, the object before and the object now."""
+
+    @override
+    def get_object(self, **request: Any) -> dict[str, Any]:
+        """Its body is read like that of a response."""
+        found = super().get_object(**request)
+        return {**found, "Body": BytesIO(found["Body"])}
 
     @override
     def _write(self, key: str, stored: StoredObject) -> None:

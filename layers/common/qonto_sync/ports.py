@@ -101,6 +101,9 @@ class ArchiveStore(Protocol):
     def head(self, key: str) -> StoredObject | None:
         """The current object; None when there is none."""
 
+    def document(self, stored: StoredObject) -> bytes | None:
+        """The content of this object; None when the bucket has another one under its key, or none."""
+
 
 class RowWriter(Protocol):
     """Writes a row of the ledger."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from qonto_sync.domain import retry_schedule
+from qonto_sync.domain.errors import UnusableFile
 from qonto_sync.domain.invoice import Invoice
 from qonto_sync.domain.ledger import LedgerRow, Pending, PendingReason
 from tests.fakes import CONNECTION, START
@@ -52,6 +53,20 @@ def test_a_late_commit_may_still_change_the_file() -> None:
     for minutes, is_final in ((12, False), (13, True)):
         changed = invoice(updated_at=(START - timedelta(minutes=minutes)).isoformat())
         assert (retry_schedule.after_archiving(changed, None, START, late_by=LATE_BY) is None) is is_final
+
+
+def test_the_same_unusable_file_is_looked_at_daily() -> None:
+    """Once it has failed the same way twice; another file is tried as often as any failure."""
+
+    def failed(etag: str, previous: Pending | None) -> Pending:
+        return retry_schedule.after_failure(UnusableFile(f"no PDF (ETag {etag})"), previous, START, lambda: 1.0)
+
+    first = failed("1", None)
+    second = failed("1", first)
+    third = failed("1", second)
+    other = failed("2", third)
+    assert [each.reason.value for each in (first, second, third, other)] == ["failed", "rejected", "rejected", "failed"]
+    assert [each.due_at - START for each in (second, third)] == [timedelta(days=1)] * 2
 
 
 def test_a_longer_overlap_moves_what_is_final() -> None:

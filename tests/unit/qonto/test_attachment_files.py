@@ -12,7 +12,7 @@ import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qonto_sync.domain.errors import ItemError, Permanent, Retriable
+from qonto_sync.domain.errors import ItemError, Permanent, Retriable, UnusableFile
 from qonto_sync.domain.ids import AttachmentId
 from qonto_sync.domain.invoice import Attachment, FileKind
 from qonto_sync.domain.request_counts import RequestCounter
@@ -43,7 +43,7 @@ def files_of(bench: Bench, fresh_url: str) -> HttpAttachmentFiles:
     )
 
 
-def real_files(origin: str, fresh_url: str = URL) -> HttpAttachmentFiles:
+def real_files(origin: str, fresh_url: str = URL, max_bytes: int = 1_000) -> HttpAttachmentFiles:
     """Downloads over real sockets, from an origin that is listed in full."""
     clock = ManualClock()
     client = HttpClient(
@@ -53,7 +53,7 @@ def real_files(origin: str, fresh_url: str = URL) -> HttpAttachmentFiles:
         random=lambda: 0.5,
         requests=RequestCounter(),
     )
-    return HttpAttachmentFiles({origin: client}, max_bytes=1_000, fresh=lambda _: an_attachment(fresh_url))
+    return HttpAttachmentFiles({origin: client}, max_bytes=max_bytes, fresh=lambda _: an_attachment(fresh_url))
 
 
 def content(files: HttpAttachmentFiles, attachment: Attachment, if_none_match: str | None = None) -> bytes | None:
@@ -112,10 +112,11 @@ def test_the_type_is_what_the_bytes_say(head: bytes, kind: FileKind) -> None:
         sized(b'{"error": 1}'),
         sized(b""),
         sized(b"%PD"),
-        sized(b" %PDF-1.7"),
+        sized(b"<html>our %PDF-1.7</html>"),
+        sized(b'\xef\xbb\xbf {"error": "no %PDF-1.7"}'),
+        sized(b"RIFF____WEBPVP8 "),
         sized(PDF, encoding="gzip"),
         sized(PDF, encoding="identity, gzip"),
-        sized(PDF, encoding=""),
         answer(200, {"Content-Length": "16, 16"}, PDF),
         answer(200, {"Content-Length": "+16"}, PDF),
         answer(200, {"Content-Length": "-16"}, PDF),
@@ -136,6 +137,33 @@ def test_what_is_no_file_is_never_given(response: Any) -> None:
     """With status 200 or another."""
     with pytest.raises(Retriable):
         download(response)
+
+
+@pytest.mark.parametrize("encoding", ["", "identity", "aws-chunked", "aws-chunked, ", "IDENTITY"])
+def test_an_encoding_that_changes_nothing_is_none(encoding: str) -> None:
+    """S3 has stored such values."""
+    assert download(sized(PDF, encoding=encoding)) == PDF
+
+
+@pytest.mark.parametrize(
+    "before", [b"\xef\xbb\xbf", b"\r\n", b" ", b"--boundary\r\nContent-Type: application/pdf\r\n\r\n", b"\0" * 900]
+)
+def test_a_pdf_may_begin_a_little_later(before: bytes) -> None:
+    """As its readers allow; it is archived as it is."""
+    with opened(sized(before + PDF)) as found:
+        assert found.kind is FileKind.PDF
+        assert b"".join(found.parts(7)) == before + PDF
+
+
+@pytest.mark.parametrize("size", [None, 7])
+def test_a_file_that_cannot_be_used_is_known_again(size: int | None) -> None:
+    """By its ETag. Without one it may be another file the next time."""
+    body = b"RIFF____WEBPVP8 " if size is None else PDF
+    with pytest.raises(UnusableFile, match=r'\(ETag "e"\)'):
+        download(sized(body, etag='"e"'), file_size=size)
+    with pytest.raises(Retriable) as error:
+        download(sized(body), file_size=size)
+    assert not isinstance(error.value, UnusableFile)
 
 
 def test_two_lengths_that_differ_are_an_error() -> None:
@@ -296,8 +324,9 @@ def test_a_connection_is_used_again_for_the_next_file() -> None:
     whole = b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n" + PDF
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n" + PDF + b"\r\n0\r\n\r\n"
     unchanged = b'HTTP/1.1 304 Not Modified\r\nETag: "e"\r\n\r\n'
-    with raw_server([unchanged], [whole], [chunked], [unchanged], [whole], [whole], keep_alive=True) as server:
-        files = real_files(server.origin)
+    large = b"HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\n" + PDF.ljust(90_000)
+    with raw_server([unchanged], [whole], [chunked], [unchanged], [large], [whole], keep_alive=True) as server:
+        files = real_files(server.origin, max_bytes=100_000)
         attachment = an_attachment(f"{server.origin}/f")
         for expected in (None, PDF, PDF, None):
             assert content(files, attachment, '"e"') == expected

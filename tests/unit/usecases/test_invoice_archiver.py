@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,10 +12,11 @@ import pytest
 from qonto_sync.domain.errors import AccessDenied, Fatal, ObjectChanged, Permanent, Retriable, RowChanged
 from qonto_sync.domain.ids import InvoiceId
 from qonto_sync.domain.ledger import LedgerRow, Pending, PendingReason
-from tests.fakes import CONNECTION, START, FakeFile
+from qonto_sync.domain.result import InvoiceResult
+from qonto_sync.domain.window import Window
+from tests.fakes import CONNECTION, LAYOUT, START, FakeFile
 
 if TYPE_CHECKING:
-    from qonto_sync.domain.result import InvoiceResult
     from tests.unit.conftest import World
 
 A = InvoiceId("a")
@@ -155,6 +158,86 @@ def test_a_draft_s_pdf_settles_a_draft(world: World) -> None:
     world.qonto.files["file-a"] = FakeFile(b"%PDF-1.7 draft", updated_at=START - timedelta(days=1))
     put_long_ago(world, status="draft")
     assert archive(world).row.pending is None
+
+
+def archive_listed(world: World) -> InvoiceResult:
+    """As the hourly run does it, from the list."""
+    end = world.clock.now()
+    (invoice,) = world.organization.page(Window(end - timedelta(days=9), end), 1, LAYOUT).invoices
+    row = world.ledger.rows(CONNECTION, [A]).get(A)
+    if row and world.archiver.is_unchanged(invoice, row):
+        return InvoiceResult(row)
+    return world.archiver.archive(invoice, row)
+
+
+def documents(world: World) -> list[bytes]:
+    """All versions of the archived JSON."""
+    (key,) = (key for key in world.archive.versions if key.endswith(".json"))
+    return [version.content for version in world.archive.versions[key]]
+
+
+@pytest.mark.parametrize("only", ["listed", "alone"])
+def test_a_field_that_only_one_form_has_makes_no_version(world: World, only: str) -> None:
+    """The list's form is archived, and a look by id leaves it; whoever looks last."""
+    world.qonto.put("a")
+    world.qonto.more_fields[only] = lambda: {"seen_by": []}
+    world.clock.advance(minutes=1)
+    archive_listed(world)
+    listed = documents(world)
+    for _ in range(3):
+        world.clock.advance(minutes=2, seconds=1)
+        world.archiver.archive_latest(A)
+        archive_listed(world)
+    assert world.ledger.row("a").pending is None
+    assert documents(world) == listed
+    assert (b"seen_by" in listed[0]) == (only == "listed")
+
+
+def test_the_lists_form_replaces_the_other_one(world: World) -> None:
+    """A webhook archives an edit by id; the hourly run then lists it."""
+    world.qonto.more_fields["alone"] = lambda: {"seen_by": []}
+    put_long_ago(world)
+    world.archiver.archive_latest(A)
+    assert b"seen_by" in documents(world)[-1]
+    archive_listed(world)
+    assert b"seen_by" not in documents(world)[-1]
+
+
+def test_a_field_that_differs_each_time_makes_no_version(world: World) -> None:
+    """Two responses in a row show which one it is. The invoice settles, as any other."""
+    numbers = count()
+    world.qonto.put("a")
+    for form in world.qonto.more_fields:
+        world.qonto.more_fields[form] = lambda: {"seen_at": next(numbers)}
+    world.clock.advance(minutes=1)
+    archive_listed(world)
+    world.clock.advance(minutes=2, seconds=1)
+    assert world.archiver.archive_latest(A).row.pending is None
+    assert len(documents(world)) == 1
+
+
+def test_a_change_that_tells_no_time_is_archived(world: World) -> None:
+    """Seen by id, with the same `updated_at`, and the same in each response: no matter of forms."""
+    put_long_ago(world, einvoicing_status=None)
+    archive_listed(world)
+    world.qonto.invoices["a"]["einvoicing_status"] = "approved"
+    world.clock.advance(hours=1)
+    world.archiver.archive_latest(A)
+    assert world.archived("a") == world.source("a")
+
+
+def test_a_document_that_somebody_replaced_is_archived_again(world: World) -> None:
+    """What lies in the bucket is then not compared."""
+    put_long_ago(world)
+    archive_listed(world)
+    world.qonto.put("a", status="paid")
+    world.qonto.more_fields["alone"] = lambda: {"seen_by": []}
+    row = world.ledger.row("a")
+    assert row.document
+    world.archive.put_document(row.document.key, b"other", file_name=None, expected=row.document)
+    world.clock.advance(hours=1)
+    world.archiver.archive_latest(A)
+    assert json.loads(documents(world)[-1])["status"] == "paid"
 
 
 def test_a_failed_download_keeps_the_json_and_waits(world: World) -> None:

@@ -71,6 +71,17 @@ class S3Archive(ArchiveStore):
         sha256 = Sha256(found["Metadata"].get(_SHA256, ""))
         return StoredObject(key, ETag(found["ETag"]), sha256, found["ContentLength"])
 
+    @override
+    def document(self, stored: StoredObject) -> bytes | None:
+        with aws_errors(f"bucket {self._bucket}"):
+            try:
+                found = self._client.get_object(Bucket=self._bucket, Key=stored.key, IfMatch=stored.etag)
+                return found["Body"].read()
+            except ClientError as error:
+                if error_code(error) in _CHANGED | _GONE:
+                    return None
+                raise
+
     def _put(self, key: str, body: bytes, headers: dict[str, Any], expected: StoredObject | None) -> StoredObject:
         digest = hashlib.sha256(body)
         sha256 = Sha256(digest.hexdigest())

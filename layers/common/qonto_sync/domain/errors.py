@@ -12,6 +12,7 @@ SyncError
 │   └── ClockSkew             the clock is wrong, so no window is known to be closed
 ├── ItemError                 this invoice becomes pending, or this page a gap; the run goes on
 │   ├── Retriable             back off and try again
+│   │   └── UnusableFile      ... unless it is the same file again: then as Permanent
 │   └── Permanent             only Qonto can correct it: try again daily, and report it
 ├── NotFound                  Qonto does not have the invoice, or deleted it
 ├── Conflict                  another writer was faster: read again, then decide
@@ -77,6 +78,10 @@ class ItemError(SyncError):
 
 class Retriable(ItemError):
     """The same attempt may succeed later."""
+
+
+class UnusableFile(Retriable):
+    """A whole file that cannot be archived. Its text names the ETag: the same text again means the same file."""
 
 
 class Permanent(ItemError):

@@ -62,6 +62,8 @@ class Invoice:
     file_may_change_until: datetime | None
     """Set for an invoice that was listed without an `updated_at`: until then its file may change unnoticed."""
     attachment_id: AttachmentId | None
+    is_listed: bool = False
+    """Whether the list showed it, whose form of an invoice is the one to archive."""
     fault: str | None = None
     """What Qonto must correct before the invoice can be archived completely; None if nothing."""
 
@@ -104,6 +106,7 @@ class Invoice:
             changed_at=max(at for at in changes if at),
             file_may_change_until=None if updated_at else listed_until,
             attachment_id=attachment_id,
+            is_listed=listed_until is not None,
             fault="the invoice names its attachment by no usable id" if named and not attachment_id else None,
         )
 
@@ -127,6 +130,7 @@ class Invoice:
             changed_at=requested_at,
             file_may_change_until=None,
             attachment_id=None,
+            is_listed=True,
             fault=NO_USABLE_ID,
         )
 
@@ -188,8 +192,15 @@ class FileKind(StrEnum):
     PDF = "pdf"
     JPEG = "jpg"
     PNG = "png"
+    XML = "xml"
+    """An imported e-invoice, in the syntax UBL or CII."""
 
     @property
     def content_type(self) -> str:
         """The media type that S3 serves the file with."""
-        return {FileKind.PDF: "application/pdf", FileKind.JPEG: "image/jpeg", FileKind.PNG: "image/png"}[self]
+        return {
+            FileKind.PDF: "application/pdf",
+            FileKind.JPEG: "image/jpeg",
+            FileKind.PNG: "image/png",
+            FileKind.XML: "application/xml",
+        }[self]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from qonto_sync.domain.errors import Permanent
+from qonto_sync.domain.errors import Permanent, UnusableFile
 from qonto_sync.domain.ledger import Pending, PendingReason
 from qonto_sync.domain.messages import DelayedMessage, RetryMessage
 from qonto_sync.domain.times import ONE_SECOND, whole_seconds
@@ -89,7 +89,8 @@ def message_for(row: LedgerRow, now: datetime) -> DelayedMessage | None:
 
 def after_failure(error: ItemError, previous: Pending | None, now: datetime, random: Callable[[], float]) -> Pending:
     """The next attempt at an invoice that could not be archived."""
-    reason = PendingReason.REJECTED if isinstance(error, Permanent) else PendingReason.FAILED
+    is_same_file = isinstance(error, UnusableFile) and previous is not None and previous.detail == str(error)
+    reason = PendingReason.REJECTED if is_same_file or isinstance(error, Permanent) else PendingReason.FAILED
     since, attempts = _continued(previous, reason, now)
     interval = _REJECTED_INTERVAL if reason is PendingReason.REJECTED else backoff(attempts, random)
     return Pending(reason, since, now + interval, attempts, str(error))

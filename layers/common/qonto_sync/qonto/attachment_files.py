@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING, override
 
 import urllib3
 
-from qonto_sync.domain.errors import Permanent, Retriable
-from qonto_sync.domain.invoice import FileKind
+from qonto_sync.domain.errors import Permanent, Retriable, UnusableFile
 from qonto_sync.ports import AttachmentFiles, Download
+from qonto_sync.qonto.file_types import HEAD_BYTES, file_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from qonto_sync.domain.ids import AttachmentId
-    from qonto_sync.domain.invoice import Attachment
+    from qonto_sync.domain.invoice import Attachment, FileKind
     from qonto_sync.qonto.http_client import HttpClient
 
-_MAGIC = {b"%PDF-": FileKind.PDF, b"\xff\xd8\xff": FileKind.JPEG, b"\x89PNG\r\n\x1a\n": FileKind.PNG}
-_LONGEST_MAGIC = max(map(len, _MAGIC))
+_NO_CODINGS = frozenset({"", "identity", "aws-chunked"})
+"""Until 2024 S3 stored an empty coding for uploads with signed chunks, and compatible hosts store the name of that
+transfer. Neither changes the bytes."""
+
 _EXPIRED = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.GONE})
 
 # Visible ASCII without the backslash, which some parsers treat as a slash.
@@ -86,22 +88,22 @@ class HttpDownload(Download):
     """A file that is being received. Its end raises unless it has the size that the host and the API announced."""
 
     def __init__(self, response: urllib3.BaseHTTPResponse, file_size: int | None, max_bytes: int) -> None:
-        if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        if _codings(response) - _NO_CODINGS:
             raise Retriable("the file came encoded, although that was not asked for")
-        self._announced = _announced_size(response, file_size)
+        etag = response.headers.get("ETag", "")
+        # A weak ETag does not promise equal bytes.
+        self._etag = etag if _STRONG_ETAG.fullmatch(etag) else None
+        self._announced = _announced_size(response, file_size, self._etag)
         if (self._announced or 0) > max_bytes:
             raise Permanent(f"the file has {self._announced} bytes, more than MAX_FILE_BYTES allows")
         self._limit = max_bytes if self._announced is None else self._announced
         self._response = response
         self._received = 0
-        self._head = self._receive(_LONGEST_MAGIC)
-        kinds = [kind for magic, kind in _MAGIC.items() if self._head.startswith(magic)]
-        if not kinds:
-            raise Retriable("the file is no PDF, JPEG or PNG, whatever its status and type say")
-        self._kind = kinds[0]
-        etag = response.headers.get("ETag", "")
-        # A weak ETag does not promise equal bytes.
-        self._etag = etag if _STRONG_ETAG.fullmatch(etag) else None
+        self._head = self._receive(HEAD_BYTES)
+        kind = file_kind(self._head)
+        if kind is None:
+            raise _unusable("the file is no PDF, JPEG, PNG, UBL or CII, whatever its status and type say", self._etag)
+        self._kind = kind
 
     @property
     @override
@@ -149,7 +151,16 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.host}{port}"
 
 
-def _announced_size(response: urllib3.BaseHTTPResponse, file_size: int | None) -> int | None:
+def _codings(response: urllib3.BaseHTTPResponse) -> set[str]:
+    return {coding.strip().lower() for coding in response.headers.get("Content-Encoding", "").split(",")}
+
+
+def _unusable(reason: str, etag: str | None) -> Retriable:
+    """An error that tells the same file from another one, if it has an ETag."""
+    return UnusableFile(f"{reason} (ETag {etag})") if etag else Retriable(reason)
+
+
+def _announced_size(response: urllib3.BaseHTTPResponse, file_size: int | None, etag: str | None) -> int | None:
     """The size that the host and the API agree on; None if neither announces one and the body is chunked."""
     sizes = {file_size} if file_size is not None else set()
     length = response.headers.get("Content-Length")
@@ -158,7 +169,7 @@ def _announced_size(response: urllib3.BaseHTTPResponse, file_size: int | None) -
             raise Retriable("the file came with a Content-Length that is not one number")
         sizes.add(int(length))
     if len(sizes) > 1:
-        raise Retriable(f"the file is announced with the sizes {sorted(sizes)}")
+        raise _unusable(f"the file is announced with the sizes {sorted(sizes)}", etag)
     coding = response.headers.get("Transfer-Encoding")
     # urllib3 ignores any other value, and would accept a truncated body.
     if coding is not None and coding.lower() != "chunked":

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, override
 
 from qonto_sync.domain import keys, retry_schedule
+from qonto_sync.domain.documents import differences
 from qonto_sync.domain.errors import Conflict, ItemError, NotFound, Permanent, Retriable, SyncError
 from qonto_sync.domain.ids import is_identified
 from qonto_sync.domain.invoice import NO_USABLE_ID
@@ -165,6 +166,8 @@ class InvoiceArchiver:
     def _archive_once(self, invoice: Invoice, row: LedgerRow | None, intent: WriteIntent) -> InvoiceResult:
         before = row or LedgerRow(self._connection, invoice.id)
         intent.begin(before, invoice.revision)
+        if self._is_archived_version(invoice, before, intent):
+            invoice = replace(invoice, digest=before.digest or invoice.digest)
         document = self._document(invoice, before, intent)
         document_written = document != before.document
         after = replace(
@@ -195,6 +198,23 @@ class InvoiceArchiver:
             file_unchanged=unchanged,
             file_bytes=file.object.size if file and file_written else 0,
         )
+
+    def _is_archived_version(self, invoice: Invoice, row: LedgerRow, intent: WriteIntent) -> bool:
+        """Whether an invoice that was asked for by id is the archived version, although its JSON differs.
+
+        Qonto may show an invoice in another form in the list. The list's form is archived, so fields that only one of
+        them has do not count. Neither does a field whose value differs in each response.
+        """
+        known = row.document
+        if invoice.is_listed or known is None or row.digest == invoice.digest or not intent.matches(known):
+            return False
+        archived = self._store.document(known)
+        if archived is None:
+            return False
+        differing = differences(archived, invoice.document)
+        if differing and row.revision and row.revision.updated_at == invoice.revision.updated_at:
+            differing -= differences(invoice.document, self._source.invoice(invoice.id).document)
+        return not differing
 
     def _document(self, invoice: Invoice, row: LedgerRow, intent: WriteIntent) -> StoredObject:
         known = row.document
