@@ -46,10 +46,11 @@ def test_lambda_may_do_its_part(deployed: Deployed) -> None:
 @pytest.mark.slow
 def test_no_permission_is_left_over(deployed: Deployed, aws_calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any one of them a call of the functions in a few bad hours, or of Lambda for them, is denied."""
-    # Small files go part by part; S3, and moto, take small parts only at the end.
-    monkeypatch.setattr(s3_archive, "PART_BYTES", 100)
+    # Drawn files are longer than what is read of a file at first, and go part by part; S3, and moto, take small parts
+    # only at the end.
+    monkeypatch.setattr(s3_archive, "PART_BYTES", 10_000)
     monkeypatch.setattr(moto_s3, "S3_UPLOAD_PART_MIN_SIZE", 1)
-    deployment = deployed(invoices=3, activity=0, plain_files=True, parameters=WEBHOOKS)
+    deployment = deployed(invoices=3, activity=0, parameters=WEBHOOKS)
     client, faults = deployment.simulator.oauth_client, deployment.simulator.faults
     fields: dict[str, object] = {
         name: getattr(client, name) for name in ("client_id", "client_secret", "refresh_token")
