@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from qonto_sync.domain.errors import AccessDenied, Fatal, Retriable
+from qonto_sync.domain.errors import AccessDenied, Fatal, ObjectChanged, Retriable
 from qonto_sync.domain.ids import InvoiceId
 from qonto_sync.domain.ledger import PendingReason
 from qonto_sync.usecases.write_intent import LONGEST_INVOCATION
@@ -69,6 +69,23 @@ def test_a_replacement_records_an_intent_and_removes_it(world: World) -> None:
         assert announced.pending.reason is PendingReason.WRITE_INTENT
         assert announced.revision == row.revision
         assert announced.digest != row.digest
+
+
+def test_a_writer_that_starts_over_announces_the_newer_version(world: World) -> None:
+    """Its first intent names the older version, so another writer of that one would not see that it is too late."""
+    archived_once(world)
+    edit(world, b"%PDF-1.7 B", status="paid")
+    during: list[LedgerRow] = []
+
+    def other_was_faster(_: str) -> None:
+        world.archive.before_put = lambda _: during.append(world.ledger.row("a"))
+        edit(world, b"%PDF-1.7 C", status="canceled")
+        raise ObjectChanged("simulated")
+
+    world.archive.before_put = other_was_faster
+    row = world.archiver.archive_latest(A).row
+    assert row.revision
+    assert {announced.revision for announced in during} == {row.revision}
 
 
 def while_b_is_written(world: World, finds: Callable[[LedgerRow], None]) -> None:

@@ -111,13 +111,13 @@ class WriteIntent:
         )
 
     def _record_intent(self) -> None:
-        if self._recorded:
+        if self._recorded and self._row.revision and self._row.revision >= self._revision:
             return
         now = self._clock.now()
         expires_at = whole_seconds(now) + LONGEST_INVOCATION + ONE_SECOND
         expires_at = max(expires_at, self._other_intent_expiry or expires_at)
         pending = retry_schedule.after_write_intent(self._row.pending, now, expires_at)
-        # With the revision, so that a writer of an older one sees that it is too late.
+        # With the revision, so that a writer of an older one sees that it is too late; after a conflict with the newer.
         recorded = replace(self._row, revision=self._revision, intent_expires_at=expires_at, pending=pending)
         self._row = self._ledger.write(recorded)
         self._recorded = True
