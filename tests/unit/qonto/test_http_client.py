@@ -75,6 +75,34 @@ def test_retry_after_is_honoured_up_to_a_cap() -> None:
     assert sum(bench.clock.slept) == 60
 
 
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "Sun, 01 Mar 2026 12:00:20 GMT"}, 20),
+        ({"Retry-After": "Sunday, 01-Mar-26 12:00:20 GMT"}, 20),
+        ({"Retry-After": "Sun Mar  1 12:00:20 2026"}, 20),
+        ({"Retry-After": "Sun, 01 Mar 2026 13:00:20 +0100"}, 20),
+        ({"Retry-After": "Sun, 01 Mar 2026 12:00:20 GMT", "Date": "Sun, 01 Mar 2026 12:00:13 GMT"}, 7),
+        ({"Retry-After": "Sun, 01 Mar 2026 12:00:20 GMT", "Date": "yesterday"}, 20),
+        ({"Retry-After": "Sun, 01 Mar 2026 18:00:00 GMT"}, 60),
+        ({"Retry-After": "Fri, 31 Dec 9999 23:59:59 -2359"}, 0.5),
+        ({"Retry-After": "Sun, 01 Mar 2026 11:00:00 GMT"}, 0.5),
+        ({"Retry-After": "9" * 5_000}, 60),
+        ({"Retry-After": " 5 "}, 5),
+        ({"Retry-After": "5.5"}, 0.5),
+        ({"Retry-After": "-1"}, 0.5),
+        ({"Retry-After": "\u0665"}, 0.5),
+        ({"Retry-After": "soon"}, 0.5),
+        ({"Retry-After": ""}, 0.5),
+    ],
+)
+def test_retry_after_may_be_a_date(headers: dict[str, str], seconds: float) -> None:
+    """By the server's clock if it tells it, else by ours, which says noon; what is neither does not count."""
+    bench = Bench([answer(503, headers), answer(200)])
+    bench.send()
+    assert sum(bench.clock.slept) == seconds
+
+
 def test_after_a_429_every_worker_pauses() -> None:
     """The limiter is shared: the next request waits, even if the one that got the 429 has given up."""
     bench = Bench([answer(429, {"Retry-After": "30"})], seconds=20)

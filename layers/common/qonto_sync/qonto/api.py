@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, override
@@ -24,7 +23,7 @@ from qonto_sync.domain.reading import LAYOUTS
 from qonto_sync.domain.times import from_text, to_text
 from qonto_sync.domain.window import BEFORE_ALL
 from qonto_sync.ports import InvoiceSource
-from qonto_sync.qonto.http_client import trace_suffix
+from qonto_sync.qonto.http_client import http_date, trace_suffix
 from qonto_sync.qonto.raw_json import members
 from qonto_sync.qonto.redaction import redacted
 
@@ -206,9 +205,8 @@ def _size(value: Any) -> int | None:
 
 def _clock_skew(response: urllib3.BaseHTTPResponse, requested_at: datetime, answered_at: datetime) -> timedelta:
     """How far Qonto's `Date` lies outside the duration of the request, allowing for its whole seconds."""
-    try:
-        qonto_now = parsedate_to_datetime(response.headers.get("Date", "")).astimezone(UTC)
-    except (ValueError, OverflowError):
+    qonto_now = http_date(response.headers.get("Date", ""))
+    if qonto_now is None:
         return timedelta(0)
     early = requested_at - timedelta(seconds=1) - qonto_now
     late = qonto_now - answered_at

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import re
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ from qonto_sync.domain.errors import Permanent, Retriable, error_for_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from qonto_sync.domain.request_counts import RequestCounter, RequestKind
     from qonto_sync.ports import Clock, Deadline
@@ -38,6 +41,7 @@ _TOTAL_SECONDS = 90.0
 """For all attempts of one request and the waits between them: later no attempt begins."""
 _FIRST_BACKOFF_SECONDS = 0.5
 _LONGEST_RETRY_AFTER_SECONDS = 60.0
+_LONGEST_NUMBER = 9
 _CHUNK_BYTES = 64 * 1024
 _TRACE_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
@@ -130,7 +134,7 @@ class HttpClient:
 
     def _wait_after_error(self, response: urllib3.BaseHTTPResponse, attempt: int) -> float:
         response.close()
-        wait = max(self._backoff(attempt), _retry_after(response))
+        wait = max(self._backoff(attempt), _retry_after(response, self._clock.now()))
         if response.status == HTTPStatus.TOO_MANY_REQUESTS:
             self._requests.count("throttled")
             if self._limiter:
@@ -163,10 +167,25 @@ def trace_suffix(response: urllib3.BaseHTTPResponse) -> str:
     return f" (trace id {trace_id})" if _TRACE_ID.fullmatch(trace_id) else ""
 
 
-def _retry_after(response: urllib3.BaseHTTPResponse) -> float:
-    """The seconds that the server asks for, capped at a minute; 0 if it asks for none."""
-    text = response.headers.get("Retry-After", "")
-    return min(float(text), _LONGEST_RETRY_AFTER_SECONDS) if text.isdecimal() else 0.0
+def _retry_after(response: urllib3.BaseHTTPResponse, now: datetime) -> float:
+    """The seconds that the server asks for, as a number or a date, capped at a minute; 0 if it asks for none."""
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdecimal():
+        seconds = _LONGEST_RETRY_AFTER_SECONDS if len(text) > _LONGEST_NUMBER else float(text)
+    else:
+        until = http_date(text)
+        # By the server's own clock, if it tells it.
+        seconds = (until - (http_date(response.headers.get("Date", "")) or now)).total_seconds() if until else 0.0
+    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER_SECONDS)
+
+
+def http_date(text: str) -> datetime | None:
+    """An instant in any form of RFC 9110, section 5.6.7; None when the text is none."""
+    try:
+        instant = parsedate_to_datetime(text)
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _host(url: str) -> str:
