@@ -1,12 +1,16 @@
 """What a fault looks like on the wire."""
 
+import codecs
 import dataclasses
+import json
+import math
 from collections.abc import Callable
 
-from local.qonto_simulator.faults import Fault, FaultKind, OriginName
+from local.qonto_simulator.faults import TOKEN_ANSWERS, Fault, FaultKind, OriginName
 from local.qonto_simulator.files import s3_error
 from local.qonto_simulator.messages import HTML, RefusedError, Response, json_response, new_trace_id
 
+_OK = 200
 _BAD_GATEWAY = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 _ONELOGIN = b"""<!DOCTYPE html>
 <html lang="en">
@@ -50,8 +54,34 @@ def spoiled(fault: Fault, origin: OriginName, answer: Callable[[], Response]) ->
             # Complete as HTTP; only the content shows that something is missing.
             response = answer()
             return dataclasses.replace(response, body=response.body[: len(response.body) // 2])
+        case kind if kind in TOKEN_ANSWERS:
+            return _odd_tokens(kind, answer())
         case _:
             return _error(fault, origin)
+
+
+def _odd_tokens(kind: FaultKind, response: Response) -> Response:
+    if response.status != _OK:
+        return response
+    tokens = json.loads(response.body)
+    match kind:
+        case FaultKind.TOKEN_WITHOUT_EXPIRY:
+            del tokens["expires_in"]
+        case FaultKind.TOKEN_EXPIRY_AS_TEXT:
+            tokens["expires_in"] = str(tokens["expires_in"])
+        case FaultKind.TOKEN_EXPIRY_TOO_LONG:
+            tokens["expires_in"] = 604_800.0
+        case FaultKind.TOKEN_EXPIRY_INFINITE:
+            # Written as Infinity, which Python's parser accepts.
+            tokens["expires_in"] = math.inf
+        case FaultKind.NO_ACCESS_TOKEN:
+            tokens["access_token"] = None
+        case FaultKind.NO_REFRESH_TOKEN:
+            tokens["refresh_token"] = ""
+        case _:
+            tokens["token_type"] = "BEARER"
+            return dataclasses.replace(response, status=201, body=codecs.BOM_UTF8 + json.dumps(tokens).encode())
+    return dataclasses.replace(response, body=json.dumps(tokens).encode())
 
 
 def _error(fault: Fault, origin: OriginName) -> Response:

@@ -35,6 +35,13 @@ class FaultKind(StrEnum):
     SLOW = "slow"
     LOST = "lost"
     DUPLICATE = "duplicate"
+    TOKEN_WITHOUT_EXPIRY = "token_without_expiry"
+    TOKEN_EXPIRY_AS_TEXT = "token_expiry_as_text"
+    TOKEN_EXPIRY_TOO_LONG = "token_expiry_too_long"
+    TOKEN_EXPIRY_INFINITE = "token_expiry_infinite"
+    NO_ACCESS_TOKEN = "no_access_token"
+    NO_REFRESH_TOKEN = "no_refresh_token"
+    TOKEN_AS_201_WITH_BOM = "token_as_201_with_bom"
 
 
 _SERVER_ERRORS = {
@@ -47,13 +54,24 @@ _SERVER_ERRORS = {
     FaultKind.HTML,
     FaultKind.SLOW,
 }
+TOKEN_ANSWERS = {
+    FaultKind.TOKEN_WITHOUT_EXPIRY,
+    FaultKind.TOKEN_EXPIRY_AS_TEXT,
+    FaultKind.TOKEN_EXPIRY_TOO_LONG,
+    FaultKind.TOKEN_EXPIRY_INFINITE,
+    FaultKind.NO_ACCESS_TOKEN,
+    FaultKind.NO_REFRESH_TOKEN,
+    FaultKind.TOKEN_AS_201_WITH_BOM,
+}
+"""The token endpoint exchanges the token, and tells it in another form. Only installed, on its path."""
+
 _RANDOM: dict[OriginName, set[FaultKind]] = {
     "api": _SERVER_ERRORS | {FaultKind.THROTTLED, FaultKind.MALFORMED_JSON},
     "files": _SERVER_ERRORS | {FaultKind.FORBIDDEN, FaultKind.WRONG_LENGTH},
     "webhooks": {FaultKind.LOST, FaultKind.DUPLICATE},
 }
 _POSSIBLE: dict[OriginName, set[FaultKind]] = {
-    "api": _RANDOM["api"] | {FaultKind.UNAUTHORIZED, FaultKind.FORBIDDEN, FaultKind.MISSING_SCOPE},
+    "api": _RANDOM["api"] | TOKEN_ANSWERS | {FaultKind.UNAUTHORIZED, FaultKind.FORBIDDEN, FaultKind.MISSING_SCOPE},
     "files": _RANDOM["files"],
     "webhooks": _RANDOM["webhooks"],
 }

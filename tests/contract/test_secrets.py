@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from contextlib import suppress
 from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from qonto_sync.aws.cached_secrets import CachedSecrets
 from qonto_sync.aws.refresh_leases import DynamoDbRefreshLeases
 from qonto_sync.aws.secrets import SecretStore
 from qonto_sync.aws.state_table import StateTable
-from qonto_sync.domain.errors import CredentialsRejected, InvalidSecret
+from qonto_sync.domain.errors import CredentialsRejected, InvalidSecret, Retriable
 from qonto_sync.domain.request_counts import RequestCounter
 from qonto_sync.domain.times import to_text
 from qonto_sync.domain.window import Window
@@ -202,6 +203,89 @@ def test_oauth_refreshes_before_the_token_lapses(connection: Connection) -> None
     connection.api.page(WINDOW, 1, LAYOUT)
     assert connection.asked("/oauth2/token") == 2
     assert {request.status for request in connection.simulator.requests} == {200}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "token_without_expiry",
+        "token_expiry_as_text",
+        "token_expiry_too_long",
+        "token_expiry_infinite",
+        "token_as_201_with_bom",
+    ],
+)
+def test_an_odd_answer_with_tokens_is_used(connection: Connection, kind: str) -> None:
+    """Once for many requests, and refreshed from as usual."""
+    connection.store(connection.oauth())
+    connection.simulator.faults.install(kind, "/oauth2/token")
+    for _ in range(3):
+        connection.api.page(WINDOW, 1, LAYOUT)
+    assert connection.asked("/oauth2/token") == 1
+    assert connection.stored()["refresh_token"] != connection.oauth()["refresh_token"]
+    connection.clock.advance(minutes=59)
+    connection.api.page(WINDOW, 1, LAYOUT)
+
+
+def test_a_new_refresh_token_is_kept_without_an_access_token(connection: Connection) -> None:
+    """It is stored, and the next read exchanges it, after the old token's grace period too."""
+    connection.store(connection.oauth() | {"access_token": "lapsed", "expires_at": to_text(START)})
+    connection.simulator.faults.install("no_access_token", "/oauth2/token")
+    with pytest.raises(Retriable, match="a new refresh token, but no access token yet"):
+        connection.api.page(WINDOW, 1, LAYOUT)
+    assert connection.asked("/v2") == 0
+    stored = connection.stored()
+    assert stored.keys() >= {"client_id", "client_secret", "refreshed_at"}
+    assert stored["refresh_token"] != connection.oauth()["refresh_token"]
+    assert stored.keys().isdisjoint({"access_token", "expires_at"})
+    connection.clock.advance(seconds=GRACE.total_seconds() + 1)
+    connection.refresh.recover()
+    assert connection.invocation().page(WINDOW, 1, LAYOUT).total_count == 0
+
+
+def test_the_old_refresh_token_stays_without_a_new_one(connection: Connection) -> None:
+    """As RFC 6749 allows."""
+    connection.store(connection.oauth())
+    connection.simulator.faults.install("no_refresh_token", "/oauth2/token")
+    connection.api.page(WINDOW, 1, LAYOUT)
+    assert connection.stored()["refresh_token"] == connection.oauth()["refresh_token"]
+
+
+def test_a_token_with_a_short_life_is_used_for_half_of_it(connection: Connection) -> None:
+    """Not renewed for each request."""
+    fields = {"access_token": "a", "refreshed_at": to_text(START), "expires_at": to_text(START + timedelta(minutes=2))}
+    connection.store(connection.oauth() | fields)
+    connection.clock.advance(seconds=50)
+    assert connection.credentials.headers() == {"Authorization": "Bearer a"}
+    connection.clock.advance(seconds=20)
+    assert connection.credentials.headers() != {"Authorization": "Bearer a"}
+
+
+@pytest.mark.parametrize(("slow", "is_stored"), [(1, True), (15, False)])
+def test_new_tokens_are_stored_though_the_lease_cannot_be_extended(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, *, slow: int, is_stored: bool
+) -> None:
+    """Unless so little of the lease is left that another process might write the secret."""
+    connection.store(connection.oauth())
+    exchange, write = OAuthTokenEndpoint.exchange, DynamoDbRefreshLeases.write
+    exchanged = []
+
+    def exchange_slowly(self: OAuthTokenEndpoint, fields: Any) -> Any:
+        connection.clock.advance(seconds=slow)
+        exchanged.append(fields)
+        return exchange(self, fields)
+
+    def write_before(self: DynamoDbRefreshLeases, name: Any, lease: Any) -> Any:
+        if exchanged:
+            raise Retriable("the table is out of reach")
+        return write(self, name, lease)
+
+    monkeypatch.setattr(OAuthTokenEndpoint, "exchange", exchange_slowly)
+    monkeypatch.setattr(DynamoDbRefreshLeases, "write", write_before)
+    with suppress(Retriable):
+        connection.credentials.headers()
+    assert (connection.stored()["refresh_token"] != connection.oauth()["refresh_token"]) == is_stored
+    assert connection.queue.recoveries == [(CONNECTION, 20)]
 
 
 def test_a_dead_refresh_token_asks_for_consent(connection: Connection) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
@@ -105,7 +105,7 @@ class RefreshWorld:
         self._run_for(timedelta(hours=2))
         if (
             not self.server.accepts(self.secret)
-            or (from_text(self.secret["expires_at"]) or START) <= START + _EXPIRES_IN
+            or (from_text(self.secret.get("expires_at")) or START) <= START + _EXPIRES_IN
         ):
             self.problems.append("an hour later, the token was not refreshed")
         self.scheduler.close()
@@ -117,7 +117,7 @@ class RefreshWorld:
     def _refresh(self, process: Process) -> None:
         try:
             fields = self._read()
-            if (from_text(fields["expires_at"]) or START) - self.scheduler.now() > timedelta(minutes=5):
+            if (from_text(fields.get("expires_at")) or START) - self.scheduler.now() > timedelta(minutes=5):
                 return
             renewed = self._use_case().refresh(fields)
         except Retriable as error:
@@ -187,6 +187,16 @@ class RefreshWorld:
         process.pause(one_way)
         return answer
 
+    def odd(self, tokens: Tokens) -> Tokens:
+        """The tokens as the answer has them: perhaps without an access token, or with one that expires soon."""
+        match self._decisions.pick(self.scheduler.current.name, "answer", Kind.FAULT, 3):
+            case 1:
+                return replace(tokens, access_token=None)
+            case 2:
+                return replace(tokens, expires_at=self.scheduler.now() + timedelta(minutes=10))
+            case _:
+                return tokens
+
     def _log(self, process: Process, line: str) -> None:
         self.trace.append(f"{self.scheduler.now():%H:%M:%S} {process.name} {line}")
 
@@ -205,7 +215,10 @@ class _Secret:
         return self.world._read()
 
     def write(self, fields: Mapping[str, str]) -> None:
-        self.world.call("secret.write", partial(self.world.secret.update, fields), _WRITE_FAULTS)
+        def replace_all() -> None:
+            self.world.secret = dict(fields)
+
+        self.world.call("secret.write", replace_all, _WRITE_FAULTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +228,7 @@ class _Endpoint:
     def exchange(self, fields: Mapping[str, str]) -> Tokens:
         exchange = partial(self.world.server.exchange, fields["refresh_token"])
         tokens: Tokens = self.world.call("exchange", exchange, _WRITE_FAULTS, _EXCHANGE_SECONDS)
-        return tokens
+        return self.world.odd(tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,4 +260,4 @@ class _Client:
         return self.world.call("dynamodb.get_item", partial(self.world.dynamodb.get_item, **request), ())
 
     def put_item(self, **request: Any) -> Any:
-        return self.world.call("dynamodb.put_item", partial(self.world.dynamodb.put_item, **request), ())
+        return self.world.call("dynamodb.put_item", partial(self.world.dynamodb.put_item, **request), _WRITE_FAULTS)

@@ -1,6 +1,7 @@
 """Faults, as a client meets them."""
 
 import json
+import math
 from collections import Counter
 
 import pytest
@@ -72,6 +73,33 @@ def test_truncated(client: Client, url: str) -> None:
         with pytest.raises(ProtocolError, match="IncompleteRead"):
             client.get(asked)
         assert client.get(asked).status == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "told"),
+    [
+        ("token_without_expiry", "expires_in", None),
+        ("token_expiry_as_text", "expires_in", "3600"),
+        ("token_expiry_too_long", "expires_in", 604_800.0),
+        ("token_expiry_infinite", "expires_in", math.inf),
+        ("no_access_token", "access_token", None),
+        ("no_refresh_token", "refresh_token", ""),
+    ],
+)
+def test_tokens_in_another_form(client: Client, kind: str, name: str, told: object) -> None:
+    """The exchange is done, and one part of the answer is odd; an error stays as it is."""
+    client.simulator.faults.install(kind, "/oauth2/token", times=2)
+    usual = client.token(refresh_token="unknown")
+    assert (usual.status, usual.json()["error"]) == (400, "invalid_grant")
+    assert client.token().json().get(name) == told
+    assert client.token().json()["expires_in"] == 3600
+
+
+def test_tokens_with_another_status_and_encoding(client: Client) -> None:
+    """Created, with a byte order mark."""
+    client.simulator.faults.install("token_as_201_with_bom", "/oauth2/token")
+    created = client.token()
+    assert (created.status, created.data[:3]) == (201, b"\xef\xbb\xbf")
 
 
 def test_malformed_json(client: Client) -> None:

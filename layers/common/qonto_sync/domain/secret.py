@@ -53,7 +53,8 @@ class RefreshLease:
 class Tokens:
     """What the token endpoint returned for a refresh token."""
 
-    access_token: str
+    access_token: str | None
+    """None when the answer had a new refresh token only."""
     expires_at: datetime
     refresh_token: str | None
     """The next one; None when the old one stays valid."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from datetime import timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeIs, override
+from typing import TYPE_CHECKING, Any, override
 from urllib.parse import urlencode
 
 from qonto_sync.domain.errors import CredentialsRejected, Retriable, error_for_status
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 EXCHANGE_SECONDS = 8.0
 """No attempt begins later than this: with the request's timeouts, an exchange ends within its lease."""
 
-_LONGEST_LIFE_SECONDS = 86_400
+ASSUMED_LIFE = timedelta(minutes=10)
+"""Of an access token whose `expires_in` says nothing usable. Longer than the time before its end in which it is
+renewed, so that it is used at all."""
+
+_LONGEST_LIFE = timedelta(days=1)
+_SECONDS = re.compile(r"\d{1,20}(\.\d{1,20})?")
 _TOKEN = re.compile(r"[\x21-\x7e]{1,8000}")
 _ERROR_CODE = re.compile(r"[a-z_]{1,40}")
 
@@ -44,7 +50,7 @@ class OAuthTokenEndpoint(TokenEndpoint):
             "POST", self._url, headers={**headers, **staging_headers(fields)}, body=form.encode(), kind="qonto"
         )
         answer = _json_object(response.data)
-        if response.status != HTTPStatus.OK:
+        if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
             code = answer.get("error")
             # An OAuth error code is one word; any other text is not repeated.
             word = f" {code}" if isinstance(code, str) and _ERROR_CODE.fullmatch(code) else ""
@@ -53,22 +59,33 @@ class OAuthTokenEndpoint(TokenEndpoint):
                 # A response without an error code is not from the token endpoint, but from something in front of it.
                 raise Retriable(reason)
             raise CredentialsRejected(reason)
-        access_token, refresh_token = answer.get("access_token"), answer.get("refresh_token")
-        if not _is_token(access_token) or not (refresh_token is None or _is_token(refresh_token)):
+        # The old refresh token is used up: what is usable is kept, however odd the rest is.
+        access_token, refresh_token = _token(answer.get("access_token")), _token(answer.get("refresh_token"))
+        if access_token is None and refresh_token is None:
             raise Retriable("Qonto's token endpoint answered without usable tokens")
-        seconds = answer.get("expires_in")
-        if not isinstance(seconds, int) or not 0 < seconds <= _LONGEST_LIFE_SECONDS:
-            raise Retriable("Qonto's token endpoint answered without a usable expires_in")
-        return Tokens(access_token, self._clock.now() + timedelta(seconds=seconds), refresh_token)
+        return Tokens(access_token, self._clock.now() + _life(answer.get("expires_in")), refresh_token)
 
 
-def _is_token(value: object) -> TypeIs[str]:
-    return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
+def _token(value: object) -> str | None:
+    return value if isinstance(value, str) and _TOKEN.fullmatch(value) else None
+
+
+def _life(expires_in: object) -> timedelta:
+    """How long the access token is used; never longer than a day."""
+    if isinstance(expires_in, str) and _SECONDS.fullmatch(expires_in):
+        expires_in = float(expires_in)
+    if not isinstance(expires_in, float) or not math.isfinite(expires_in):
+        return ASSUMED_LIFE
+    life = timedelta(seconds=min(expires_in, _LONGEST_LIFE.total_seconds())) if expires_in > 0 else timedelta()
+    # Less than a microsecond is nothing.
+    return life or ASSUMED_LIFE
 
 
 def _json_object(data: bytes) -> dict[str, Any]:
+    """The answer, with all numbers as floats, because an integer of any length is one; empty if it is no object."""
     try:
-        answer = json.loads(data)
+        text = data.decode(json.detect_encoding(data), "replace")
+        answer = json.loads(text, strict=False, parse_int=float)
     except (ValueError, RecursionError):
         return {}
     return answer if isinstance(answer, dict) else {}

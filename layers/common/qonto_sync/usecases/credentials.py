@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from qonto_sync.usecases.token_refresh import TokenRefresh
 
 RENEW_BEFORE = timedelta(minutes=5)
-"""An access token is renewed so long before it expires, so that no request gets a 401 for it."""
+"""An access token is renewed so long before it expires, so that no request gets a 401 for it; one that lives for less
+than twice as long, in the second half of its life."""
 
 REFRESH_TOKEN_LIFE = timedelta(days=90)
 
@@ -120,8 +121,12 @@ class SecretCredentials(Credentials):
         return headers | staging_headers(fields)
 
     def _is_expiring(self, fields: Mapping[str, str]) -> bool:
-        expires_at = from_text(fields.get("expires_at"))
-        return not fields.get("access_token") or expires_at is None or expires_at - self._clock.now() < RENEW_BEFORE
+        expires_at, refreshed_at = from_text(fields.get("expires_at")), from_text(fields.get("refreshed_at"))
+        if not fields.get("access_token") or expires_at is None:
+            return True
+        # A token with a short life is used for half of it, instead of being renewed for each request.
+        half = max((expires_at - refreshed_at) / 2, timedelta()) if refreshed_at else RENEW_BEFORE
+        return expires_at - self._clock.now() < min(RENEW_BEFORE, half)
 
     def _is_new(self, fields: Mapping[str, str]) -> bool:
         """Whether the token was renewed a moment ago: when it is rejected all the same, another one would be, too."""

@@ -24,7 +24,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from qonto_sync.domain.errors import CredentialsRejected, Retriable, RowChanged
-from qonto_sync.domain.secret import RefreshLease
+from qonto_sync.domain.secret import OAUTH_FIELDS, RefreshLease, has_fields
 from qonto_sync.domain.times import to_text
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ LEASE_DURATION = timedelta(seconds=20)
 """An active lease that is older counts as abandoned. No request to the token endpoint takes longer, and two lease
 durations fit into the grace period."""
 
+_OF_ACCESS_TOKEN = ("access_token", "expires_at")
 _POLL_SECONDS = 1.0
 _WRITES = 5
 """With the waits between them they fit into a lease."""
@@ -69,6 +70,13 @@ class TokenRefresh:
             CredentialsRejected: the refresh token is not accepted, and the secret has no newer one.
             Retriable: it could not be refreshed now; if the token was used, the retry function recovers it.
         """
+        renewed = self._renewed(fields)
+        if has_fields(renewed, OAUTH_FIELDS) and not renewed.get("access_token"):
+            # The secret has a new refresh token, which the next call exchanges.
+            raise Retriable("the secret has a new refresh token, but no access token yet")
+        return renewed
+
+    def _renewed(self, fields: Mapping[str, str]) -> Mapping[str, str]:
         token = _token_digest(fields)
         while True:
             found = self.leases.read(self.connection)
@@ -126,18 +134,22 @@ class TokenRefresh:
                 return current
             raise
         renewed = {
-            **fields,
-            "access_token": tokens.access_token,
-            "expires_at": to_text(tokens.expires_at),
+            **{name: value for name, value in fields.items() if name not in _OF_ACCESS_TOKEN},
             "refresh_token": tokens.refresh_token or fields["refresh_token"],
             "refreshed_at": to_text(self.clock.now()),
         }
+        if tokens.access_token:
+            renewed |= {"access_token": tokens.access_token, "expires_at": to_text(tokens.expires_at)}
         try:
             # Extends the lease, so that no other process writes the secret meanwhile.
             lease = self.leases.write(self.connection, replace(lease, acquired_at=self.clock.now()))
         except RowChanged:
             # This process was so slow that another one has repeated the exchange, and writes the secret.
             return renewed
+        except Retriable:
+            # The tokens cannot be had again, so they are stored while the lease leaves time for it as it is.
+            if self.clock.now() - lease.acquired_at >= LEASE_DURATION / 2:
+                raise
         self._store(renewed)
         self._release(lease)
         return renewed
