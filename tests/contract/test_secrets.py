@@ -89,6 +89,9 @@ class Connection:
         except self.client.exceptions.ResourceExistsException:
             self.client.put_secret_value(SecretId=self.name, SecretString=text)
 
+    def store_bytes(self, data: bytes) -> None:
+        self.client.create_secret(Name=self.name, SecretBinary=data)
+
     def stored(self) -> dict[str, str]:
         return dict(json.loads(self.client.get_secret_value(SecretId=self.name)["SecretString"]))
 
@@ -119,6 +122,29 @@ def test_an_api_key(connection: Connection) -> None:
     """`login:secret_key`, plain."""
     connection.store(connection.api_key())
     assert connection.api.page(WINDOW, 1, LAYOUT).total_count == 0
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_secret_saved_as_bytes_is_read(connection: Connection, encoding: str) -> None:
+    """As editors and PowerShell save a file, with or without a byte order mark; a refresh stores it as text."""
+    connection.store_bytes(json.dumps(connection.oauth()).encode(encoding))
+    assert connection.api.page(WINDOW, 1, LAYOUT).total_count == 0
+    assert connection.stored().keys() > connection.oauth().keys()
+    assert connection.invocation().page(WINDOW, 1, LAYOUT).total_count == 0
+
+
+def test_a_byte_order_mark_is_no_part_of_a_secret(connection: Connection) -> None:
+    """The AWS CLI passes it on from a file."""
+    connection.store("\ufeff" + json.dumps(connection.api_key()))
+    assert connection.api.page(WINDOW, 1, LAYOUT).total_count == 0
+
+
+@pytest.mark.parametrize("data", [b"\x00\xff", b"\xff\xfe\x00", b'{"login": "\xff", "secret_key": "k"}'])
+def test_bytes_that_are_no_text_are_reported(connection: Connection, data: bytes) -> None:
+    """As any bad secret."""
+    connection.store_bytes(data)
+    with pytest.raises(InvalidSecret):
+        connection.api.page(WINDOW, 1, LAYOUT)
 
 
 def test_the_secret_is_read_once(connection: Connection) -> None:

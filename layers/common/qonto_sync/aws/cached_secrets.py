@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import TYPE_CHECKING, NamedTuple
 
 from qonto_sync.aws.clients import aws_errors
@@ -9,6 +10,7 @@ from qonto_sync.domain.errors import Misconfigured
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_secretsmanager.type_defs import GetSecretValueResponseTypeDef
 
     from qonto_sync.ports import Clock
 
@@ -38,11 +40,14 @@ class CachedSecrets:
         return found if found and self._clock.monotonic() - found.read_at < max_age else None
 
     def fetch(self, name: str) -> str | None:
-        """The secret's current text; None if it does not exist."""
+        """The secret's current text; None if it does not exist.
+
+        It may be stored as a text or as bytes, with or without a byte order mark.
+        """
         now = self._clock.monotonic()
         try:
             with aws_errors(f"secret {name!r}"):
-                text = self._client.get_secret_value(SecretId=name).get("SecretString", "")
+                text = _text(self._client.get_secret_value(SecretId=name))
         except Misconfigured:
             text = None
         if len(self._kept) >= _MOST_KEPT:
@@ -54,3 +59,12 @@ class CachedSecrets:
         """Writes a new version of the secret."""
         with aws_errors(f"secret {name!r}"):
             self._client.put_secret_value(SecretId=name, SecretString=text)
+
+
+def _text(response: GetSecretValueResponseTypeDef) -> str:
+    if text := response.get("SecretString", ""):
+        return text.removeprefix("\ufeff")
+    data = response.get("SecretBinary", b"")
+    # Windows PowerShell writes UTF-16 with a mark. Bytes that are no text are replaced: the text's reader finds them.
+    has_wide_mark = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if has_wide_mark else "utf-8-sig", "replace")
