@@ -83,7 +83,9 @@ def open_connection(session: boto3.Session, stack: Stack, connection: Connection
     config = client_config(1)
     leases = DynamoDbRefreshLeases(StateTable(session.client("dynamodb", config=config), settings.state_table))
     secret = SecretStore(
-        CachedSecrets(session.client("secretsmanager", config=config), clock), secret_name(stack, connection)
+        CachedSecrets(session.client("secretsmanager", config=config), clock),
+        secret_name(stack, connection),
+        settings.stack,
     )
     authentication = Authentication(
         token_url=settings.token_url,

@@ -34,6 +34,7 @@ from tests.fakes import CONNECTION, LAYOUT, START, CountedDeadline, InMemoryQueu
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+STACK = "123456789012/eu-central-1/qonto-sync"
 WINDOW = Window(START, START.replace(hour=13))
 
 
@@ -43,6 +44,7 @@ class Connection:
     def __init__(self, endpoint_url: str, simulator: Simulator, clock: ManualClock) -> None:
         self.client: Any = session().client("secretsmanager", endpoint_url=endpoint_url)
         self.secrets = CachedSecrets(self.client, clock)
+        self.stack = STACK
         self.name = f"qonto/{uuid.uuid4().hex}"
         self.simulator = simulator
         self.clock = clock
@@ -62,7 +64,7 @@ class Connection:
             random=lambda: 0.5,
             requests=RequestCounter(),
         )
-        store = SecretStore(self.secrets, self.name)
+        store = SecretStore(self.secrets, self.name, self.stack)
         self.refresh = TokenRefresh(
             CONNECTION,
             secret=store,
@@ -160,11 +162,16 @@ def test_the_secret_is_read_once(connection: Connection) -> None:
     [
         (None, r"does not exist. Create it, for example: aws secretsmanager create-secret --name qonto/"),
         ("not json", r"is not JSON: an API key is \{\"login\""),
-        ("[]", "is not a JSON object of texts"),
-        ({"login": 7, "secret_key": "x"}, "is not a JSON object of texts"),
+        ("[]", "is not a JSON object: an API key is"),
+        ('"login:not json"', "is not a JSON object: an API key is"),
+        ({"login": 7, "secret_key": "not json"}, "has a 'login' that is no text"),
+        ({"login": "a", "secret_key": ["not json"]}, "has a 'secret_key' that is no text"),
         ({}, "has nothing, but an API key is"),
         ({"login": "a"}, "has login, but an API key is"),
-        ({"login": "a", "secret_key": ""}, "has login, secret_key, but an API key is"),
+        ({"login": "a", "secret_key": ""}, r"has login, secret_key \(empty\), but an API key is"),
+        ({"not json": "a"}, "has 1 field of another name, but an API key is"),
+        ({"Authorization: a:not json": "", "key": "not json"}, "has 2 fields of another name, but an API key is"),
+        ({"login": "a", "credentials": {"not json": "not json"}}, "has login, 1 field of another name, but an API"),
         ({"login": "a", "secret_key": "not json\n"}, "has a 'secret_key' with a character that can't be sent"),
         ({"login": "a", "secret_key": " not json"}, "or with space around it"),
         ("[" * 100_000, "is not JSON"),
@@ -178,6 +185,83 @@ def test_a_bad_secret_is_reported_by_name_and_format(connection: Connection, sec
         connection.api.page(WINDOW, 1, LAYOUT)
     assert connection.name in str(error.value)
     assert "not json" not in f"{error.value!r} {error.value.__cause__!r}"
+
+
+def test_fields_of_other_names_are_ignored_and_kept(connection: Connection) -> None:
+    """Whatever they are: a refresh writes them back."""
+    more: dict[str, Any] = {"note": "line\nbreak", "owners": [1, None, {"a": 1.5}], "webhook_secrets": ["x"]}
+    connection.store(connection.oauth() | more)
+    assert connection.api.page(WINDOW, 1, LAYOUT).total_count == 0
+    stored: dict[str, Any] = connection.stored()
+    assert {name: stored[name] for name in more} == more
+    assert stored["refresh_token"] != connection.oauth()["refresh_token"]
+
+
+def test_a_secret_belongs_to_the_stack_that_refreshes_it(connection: Connection) -> None:
+    """Another one uses neither its access token nor its refresh token, and says what to do."""
+    connection.store(connection.oauth())
+    connection.api.page(WINDOW, 1, LAYOUT)
+    stored = connection.stored()
+    assert stored["managed_by"] == STACK
+    connection.stack = "123456789012/eu-central-1/other"
+    other = connection.invocation()
+    connection.clock.advance(minutes=56)
+    with pytest.raises(InvalidSecret) as error:
+        other.page(WINDOW, 1, LAYOUT)
+    assert f"is refreshed by the stack {STACK}, and this stack is {connection.stack}. Give" in str(error.value)
+    assert "QontoSecretPrefix of its own" in str(error.value)
+    assert "remove managed_by" in str(error.value)
+    assert connection.stored() == stored
+    assert connection.asked("/oauth2/token") == 1
+
+    del stored["managed_by"]
+    connection.store(stored)
+    connection.clock.advance(minutes=5)
+    assert other.page(WINDOW, 1, LAYOUT).total_count == 0
+    assert connection.stored()["managed_by"] == connection.stack
+
+
+def test_another_stack_is_noticed_under_the_lease(connection: Connection) -> None:
+    """It wrote the secret a moment earlier: the token is not used, and there is nothing to recover."""
+    connection.store(connection.oauth())
+    fields = connection.refresh.secret.read(fresh=True)
+    connection.store(connection.oauth() | {"managed_by": "123456789012/eu-central-1/other"})
+    with pytest.raises(InvalidSecret, match="is refreshed by the stack 123456789012/eu-central-1/other"):
+        connection.refresh.refresh(fields)
+    connection.clock.advance(minutes=1)
+    connection.refresh.recover()
+    assert connection.asked("/oauth2/token") == 0
+    assert len(connection.queue.recoveries) == 1
+
+
+def test_an_interrupted_refresh_of_a_secret_that_is_spoiled_is_not_recovered_for_ever(connection: Connection) -> None:
+    """The recovery fails once; later there is nothing to do."""
+    connection.store(connection.oauth())
+    connection.refresh._acquire(None, "token")
+    connection.store("{}")
+    connection.clock.advance(minutes=1)
+    with pytest.raises(InvalidSecret):
+        connection.refresh.recover()
+    connection.clock.advance(minutes=1)
+    connection.refresh.recover()
+    assert len(connection.queue.recoveries) == 1
+
+
+@pytest.mark.parametrize("owner", ["", STACK])
+def test_an_api_key_belongs_to_any_stack(connection: Connection, owner: str) -> None:
+    """And an empty `managed_by` is none."""
+    connection.store(connection.api_key(managed_by="somebody"))
+    assert connection.api.page(WINDOW, 1, LAYOUT).total_count == 0
+    connection.store(connection.oauth() | {"managed_by": owner})
+    assert connection.invocation().page(WINDOW, 1, LAYOUT).total_count == 0
+
+
+def test_a_credential_in_the_place_of_the_stack_is_not_printed(connection: Connection) -> None:
+    """Only what looks like a stack's name is."""
+    connection.store(connection.oauth() | {"managed_by": "my-secret-key"})
+    with pytest.raises(InvalidSecret, match="is refreshed by another stack, and this stack is") as error:
+        connection.api.page(WINDOW, 1, LAYOUT)
+    assert "my-secret-key" not in repr(error.value)
 
 
 def test_a_rejected_key_is_tried_once(connection: Connection) -> None:

@@ -47,7 +47,7 @@ class Readable:
         """All messages, all items, and all headers of the S3 objects."""
         s3, dynamodb, sqs = (deployment.client(name) for name in ("s3", "dynamodb", "sqs"))
         self.texts.append(repr(dynamodb.scan(TableName=deployment.stack.resources["StateTable"])["Items"]))
-        for name in ("RetryQueue", "RetryDeadLetterQueue"):
+        for name in ("RetryQueue", "RetryDeadLetterQueue", "SyncFailureQueue"):
             received = sqs.receive_message(QueueUrl=deployment.stack.resources[name], MaxNumberOfMessages=10)
             self.texts += [message["Body"] for message in received.get("Messages", [])]
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=deployment.bucket):
@@ -110,6 +110,49 @@ def test_nothing_secret_can_be_read_anywhere(
     for secret in known | personal_data(deployment):
         assert found.find(secret) == []
     assert found.find(SIGNED) == []
+
+
+@pytest.mark.slow
+def test_a_key_in_the_wrong_place_of_the_secret_cannot_be_read_either(
+    deployed: Deployed, log_lines: io.StringIO, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a name, in a header, swapped, nested, alone, in the place of another field: no error repeats it."""
+    deployment = deployed(invoices=3, activity=0)
+    secrets, client = deployment.client("secretsmanager"), deployment.simulator.oauth_client
+    login, key, token = deployment.simulator.login, deployment.simulator.secret_key, client.refresh_token
+    oauth = {"client_id": client.client_id, "client_secret": client.client_secret}
+    misplaced: list[Any] = [
+        {key: login},
+        {f"Authorization: {login}:{key}": ""},
+        {"Authorization": f"{login}:{key}"},
+        {"login": key, "secret_key": login},
+        {"login": f"{login}:{key}"},
+        {"login": login, "secret_key": [key]},
+        {"login": login, "secret_key": {"value": key}},
+        {"login": login, "secret_key": f"{key}\n"},
+        {"credentials": {"login": login, "secret_key": key}},
+        [login, key],
+        f"{login}:{key}",
+        {token: client.client_secret, **oauth},
+        {**oauth, "refresh_token": token, "managed_by": key},
+        {**oauth, "refresh_token": [token]},
+        {**oauth, "refresh_token": f" {token}"},
+        {**oauth, "client_secret": token, "refresh_token": client.client_secret},
+        {**oauth, "refresh_token": token, "expires_at": [token], "access_token": key},
+    ]
+    texts = [*map(json.dumps, misplaced), f"{login}:{key}", f'{{"secret_key": "{key}"']
+    found = Readable()
+    for text in texts:
+        secrets.put_secret_value(SecretId="qonto/default", SecretString=text)
+        # Rejected credentials are remembered for ten minutes, secrets for five.
+        deployment.pass_time(3_600)
+        found.invoke(deployment.sync)
+        found.invoke(lambda: deployment.drain(seconds=60))
+        found.look_at(deployment)
+    found.texts += [log_lines.getvalue(), *(record.getMessage() for record in caplog.records)]
+    assert sum("The secret 'qonto/default' " in text for text in found.texts) > len(texts) / 2
+    for secret in (key, token, client.client_secret):
+        assert found.find(secret) == []
 
 
 def personal_data(deployment: Deployment) -> set[str]:

@@ -183,7 +183,9 @@ def test_a_malformed_secret_says_its_shape(deployed: Deployed) -> None:
     """Not its content."""
     error = failing(deployed(secret={"login": "x", "secretkey": "hush"}))
     assert error.error_type == "InvalidSecret"
-    assert 'has login, secretkey, but an API key is {"login": "…", "secret_key": "…"}' in error.error_message
+    assert (
+        'has login, 1 field of another name, but an API key is {"login": "…", "secret_key": "…"}' in error.error_message
+    )
     assert "hush" not in error.error_message
 
 

@@ -26,6 +26,7 @@ def test_environment_is_complete_and_points_at_the_stack(resources: dict[str, An
         "QONTO_API_URL": {"Ref": "QontoApiUrl"},
         "QONTO_SECRET_PREFIX": {"Ref": "QontoSecretPrefix"},
         "QONTO_TOKEN_URL": {"Ref": "QontoTokenUrl"},
+        "STACK": {"Fn::Sub": "${AWS::AccountId}/${AWS::Region}/${AWS::StackName}"},
         "STATE_TABLE": {"Ref": "StateTable"},
         "ARCHIVE_BUCKET": {"Ref": "ArchiveBucket"},
         "RETRY_QUEUE_URL": {"Ref": "RetryQueue"},

@@ -143,15 +143,18 @@ def test_values_for_local_use_and_other_schedules_are_taken(source: dict[str, An
 
 
 def test_samconfig_deploys_environments_side_by_side(root: Path, source: dict[str, Any]) -> None:
-    """Each environment has a stack of its own, asks before it changes anything, and overrides real parameters."""
+    """Each has a stack and secrets of its own, asks before it changes anything, and overrides real parameters."""
     config = tomllib.loads((root / "samconfig.toml").read_text())
     environments = {name: settings for name, settings in config.items() if name != "version"}
     assert environments.keys() == {"default", "dev", "prod"}
     stacks = {settings["global"]["parameters"]["stack_name"] for settings in environments.values()}
     assert len(stacks) == len(environments)
+    prefixes = []
     for settings in environments.values():
         parameters = settings["deploy"]["parameters"]
         assert parameters["capabilities"] == "CAPABILITY_IAM"
         assert parameters["confirm_changeset"] is True
         overrides = dict(pair.split("=") for pair in parameters.get("parameter_overrides", "").split())
         assert overrides.keys() <= source["Parameters"].keys()
+        prefixes.append(overrides.get("QontoSecretPrefix", source["Parameters"]["QontoSecretPrefix"]["Default"]))
+    assert not any(one.startswith(other) for one in prefixes for other in prefixes if one is not other)

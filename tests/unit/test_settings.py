@@ -13,6 +13,7 @@ GOOD = {
     "QONTO_API_URL": "https://thirdparty.qonto.com",
     "QONTO_TOKEN_URL": "https://oauth.qonto.com/oauth2/token",
     "QONTO_SECRET_PREFIX": "qonto/",
+    "STACK": "123456789012/eu-central-1/qonto-sync",
     "STATE_TABLE": "state",
     "ARCHIVE_BUCKET": "archive",
     "RETRY_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/1/retry",

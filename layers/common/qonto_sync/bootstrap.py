@@ -79,7 +79,9 @@ class Application:
         self.messages = RetryMessages(ledger=self.ledger, queue=self.queue, clock=self.clock, executor=self.executor)
         secretsmanager = self._counted(boto3.client("secretsmanager", config=config), "secretsmanager")
         secrets = CachedSecrets(secretsmanager, self.clock)
-        self.secret = cache(lambda connection: SecretStore(secrets, f"{settings.secret_prefix}{connection}"))
+        self.secret = cache(
+            lambda connection: SecretStore(secrets, f"{settings.secret_prefix}{connection}", settings.stack)
+        )
 
     def _counted[Client: BaseClient](self, client: Client, service: AwsService) -> Client:
         # Counts what is sent, the SDK's retries included.

@@ -190,7 +190,10 @@ class Secret(Protocol):
         """The secret's name, for error messages."""
 
     def read(self, *, fresh: bool = False) -> Mapping[str, str]:
-        """The fields, up to a few minutes old unless `fresh`. Raises `InvalidSecret`."""
+        """The fields of an API key or of OAuth, up to a few minutes old unless `fresh`.
+
+        Raises `InvalidSecret` when it has neither, or belongs to another stack.
+        """
 
     def write(self, fields: Mapping[str, str]) -> None:
         """Replaces the fields that `read` returns; the next `read` returns these."""

@@ -32,6 +32,8 @@ class Settings:
     api_url: str
     token_url: str
     secret_prefix: str
+    stack: str
+    """Identifies this deployment: `<account>/<region>/<name of the stack>`."""
     state_table: str
     archive_bucket: str
     retry_queue_url: str
@@ -57,6 +59,7 @@ class Settings:
             api_url=read.required("QONTO_API_URL", _origin),
             token_url=read.required("QONTO_TOKEN_URL", _url),
             secret_prefix=read.required("QONTO_SECRET_PREFIX", str),
+            stack=read.required("STACK", str),
             state_table=read.required("STATE_TABLE", str),
             archive_bucket=read.required("ARCHIVE_BUCKET", str),
             retry_queue_url=read.required("RETRY_QUEUE_URL", _url),

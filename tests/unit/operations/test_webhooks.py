@@ -110,6 +110,7 @@ def _deploy_function(subscriber: Subscriber) -> None:
                 "QONTO_API_URL": subscriber.simulator.api_url,
                 "QONTO_TOKEN_URL": subscriber.simulator.token_url,
                 "QONTO_SECRET_PREFIX": "qonto/",
+                "STACK": "123456789012/eu-central-1/books",
                 "STATE_TABLE": subscriber.operator.output("StateTableName"),
                 "ARCHIVE_BUCKET": subscriber.operator.output("ArchiveBucketName"),
                 "RETRY_QUEUE_URL": queue,

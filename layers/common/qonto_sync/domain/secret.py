@@ -15,6 +15,14 @@ API_KEY_FIELDS = ("login", "secret_key")
 OAUTH_FIELDS = ("client_id", "client_secret", "refresh_token")
 """What the secret of an OAuth connection has at least; a refresh adds more."""
 
+_OF_A_REFRESH = ("access_token", "expires_at", "refreshed_at", "managed_by")
+
+MANAGED_BY = "managed_by"
+"""In the secret of an OAuth connection: the stack that refreshes its token, written by the first refresh."""
+
+KNOWN_FIELDS = (*API_KEY_FIELDS, *OAUTH_FIELDS, *_OF_A_REFRESH, "staging_token")
+"""All that is read of a secret. Only these names appear in errors: another one may be a credential itself."""
+
 WEBHOOK_SECRETS = "webhook_secrets"
 """In a connection's secret: the texts that its webhooks are signed with, the newest first."""
 
@@ -28,6 +36,15 @@ CREDENTIAL_FORMATS = (
 def has_fields(fields: Mapping[str, str], names: tuple[str, ...]) -> bool:
     """Whether the secret has all of these, and none is empty."""
     return all(fields.get(name) for name in names)
+
+
+def described(fields: Mapping[str, object]) -> str:
+    """What a secret has, for error messages: the known fields by name, the others by number."""
+    known = [name if fields[name] else f"{name} (empty)" for name in KNOWN_FIELDS if name in fields]
+    others = len(fields) - len(known)
+    if others:
+        known.append(f"{others} field{'s' if others > 1 else ''} of another name")
+    return ", ".join(known) or "nothing"
 
 
 def staging_headers(fields: Mapping[str, str]) -> dict[str, str]:

@@ -7,8 +7,8 @@ import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, override
 
-from qonto_sync.domain.errors import CredentialsRejected, InvalidSecret
-from qonto_sync.domain.secret import API_KEY_FIELDS, CREDENTIAL_FORMATS, OAUTH_FIELDS, has_fields, staging_headers
+from qonto_sync.domain.errors import CredentialsRejected
+from qonto_sync.domain.secret import API_KEY_FIELDS, OAUTH_FIELDS, has_fields, staging_headers
 from qonto_sync.domain.times import from_text
 from qonto_sync.ports import Credentials
 
@@ -71,7 +71,7 @@ class SecretCredentials(Credentials):
         """The headers of every request to Qonto.
 
         Raises:
-            InvalidSecret: the secret lacks a field.
+            InvalidSecret: the secret cannot be used as it is.
             CredentialsRejected: Qonto rejected these a moment ago, or does not accept the refresh token.
         """
         with self._lock:
@@ -113,11 +113,8 @@ class SecretCredentials(Credentials):
     def _headers(self, fields: Mapping[str, str]) -> dict[str, str]:
         if has_fields(fields, API_KEY_FIELDS):
             headers = {"Authorization": f"{fields['login']}:{fields['secret_key']}"}
-        elif has_fields(fields, OAUTH_FIELDS):
-            headers = {"Authorization": f"Bearer {fields.get('access_token', '')}"}
         else:
-            found = ", ".join(sorted(fields)) or "nothing"
-            raise InvalidSecret(f"The secret {self._secret.name!r} has {found}, but {CREDENTIAL_FORMATS}")
+            headers = {"Authorization": f"Bearer {fields.get('access_token', '')}"}
         return headers | staging_headers(fields)
 
     def _is_expiring(self, fields: Mapping[str, str]) -> bool:

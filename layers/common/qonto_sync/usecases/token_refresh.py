@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from qonto_sync.domain.errors import CredentialsRejected, Retriable, RowChanged
+from qonto_sync.domain.errors import CredentialsRejected, InvalidSecret, Retriable, RowChanged
 from qonto_sync.domain.secret import OAUTH_FIELDS, RefreshLease, has_fields
 from qonto_sync.domain.times import to_text
 
@@ -68,6 +68,7 @@ class TokenRefresh:
 
         Raises:
             CredentialsRejected: the refresh token is not accepted, and the secret has no newer one.
+            InvalidSecret: the secret has changed meanwhile, and cannot be used as it is.
             Retriable: it could not be refreshed now; if the token was used, the retry function recovers it.
         """
         renewed = self._renewed(fields)
@@ -96,7 +97,7 @@ class TokenRefresh:
         """Repeats an exchange whose process crashed or lost the response; usually there is nothing to do.
 
         Raises:
-            CredentialsRejected, Retriable: as `refresh`.
+            CredentialsRejected, InvalidSecret, Retriable: as `refresh`.
         """
         found = self.leases.read(self.connection)
         if found is None or not found.is_active:
@@ -121,7 +122,12 @@ class TokenRefresh:
             self._release(lease)
             raise Retriable("the token is not refreshed while no recovery message can be put on the retry queue")
         # Read under the lease, because the token that was read before may have been used since.
-        fields = self.secret.read(fresh=True)
+        try:
+            fields = self.secret.read(fresh=True)
+        except InvalidSecret:
+            # There is no token to recover, or it is not this stack's.
+            self._release(lease)
+            raise
         if _token_digest(fields) != lease.token:
             self._release(lease)
             return fields
