@@ -13,6 +13,7 @@ import boto3
 import urllib3
 
 from local.moto_http import MotoServer
+from local.moto_secrets import correct_current_version
 from local.moto_transactions import correct_transactions
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def put_secret(endpoint_url: str, name: str, value: Mapping[str, object]) -> Non
 
 
 correct_transactions()
+correct_current_version()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from operations.changes import Change
 from operations.listing import columns
-from operations.resources import alarm_name, latest_start, secret_name, sync_event
+from operations.resources import alarm_name, latest_start, secret_name, sync_event, webhook_secret_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def removed(stack: Stack, connection: ConnectionName, *, had_schedule: bool, had
     yield f"  archive     s3://{stack.archive_bucket}/{connection}/"
     yield f"  checkpoint  checkpoint#{connection} in the table {stack.state_table}"
     yield f"  ledger      invoice#{connection}#… in the same table"
-    yield f"  secret      {secret_name(stack, connection)}"
+    yield f"  secrets     {secret_name(stack, connection)}, {webhook_secret_name(stack, connection)}"
     yield "A run in progress ends by itself. To add it again, from where it stopped:"
     yield f"  make connection NAME={connection} STACK={stack.name}"
 
@@ -46,7 +46,7 @@ def subscribed(
 ) -> Iterator[str]:
     """The new subscription, and how to finish a rotation."""
     yield f"Webhook {created.id} subscribed: {', '.join(created.types)} to {created.callback_url}"
-    yield f"Its secret is stored in {secret_name(stack, connection)}, and accepted within ten seconds"
+    yield f"Its secret is stored in {webhook_secret_name(stack, connection)}, and accepted within ten seconds"
     if older:
         yield "Accepted as before, until you end it:"
         for each in older:
@@ -56,7 +56,7 @@ def subscribed(
 def unsubscribed(stack: Stack, connection: ConnectionName, ended: Subscription, *, forgotten: bool) -> Iterator[str]:
     """What ended, and what is left to do by hand."""
     yield f"Webhook {ended.id} unsubscribed: {ended.callback_url}"
-    name = secret_name(stack, connection)
+    name = webhook_secret_name(stack, connection)
     if forgotten:
         yield f"Its secret is no longer in {name}, and accepted for five more minutes at most"
     else:

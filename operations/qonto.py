@@ -9,15 +9,14 @@ from __future__ import annotations
 import random
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from operations.aws import OperationFailed
-from operations.resources import secret_name
+from operations.resources import secret_name, webhook_secret_name
 from operations.subscriptions import QontoSubscriptions
 from operations.webhook_secrets import WebhookSecrets
 from qonto_sync.aws.cached_secrets import CachedSecrets
-from qonto_sync.aws.clients import client_config, low_latency_config
+from qonto_sync.aws.clients import client_config
 from qonto_sync.aws.refresh_leases import DynamoDbRefreshLeases
 from qonto_sync.aws.secrets import SecretStore
 from qonto_sync.aws.sqs_retry_queue import SqsRetryQueue
@@ -44,13 +43,10 @@ if TYPE_CHECKING:
 _SECONDS: Final = 120
 """For a whole command. Another process's refresh takes 20 s at most."""
 
-_LONGEST_WRITE: Final = timedelta(seconds=8)
-"""The write of a secret, without the SDK's retries, ends before another process can take over the lease."""
-
 
 @dataclass(frozen=True, slots=True)
 class QontoConnection:
-    """A connection's webhooks, at Qonto and in its secret."""
+    """A connection's webhooks, at Qonto and in their secret."""
 
     subscriptions: QontoSubscriptions
     secrets: WebhookSecrets
@@ -81,15 +77,11 @@ def open_connection(session: boto3.Session, stack: Stack, connection: Connection
         return HttpClient(pool, clock=clock, deadline=until, random=random.random, requests=RequestCounter())
 
     config = client_config(1)
-    leases = DynamoDbRefreshLeases(StateTable(session.client("dynamodb", config=config), settings.state_table))
-    secret = SecretStore(
-        CachedSecrets(session.client("secretsmanager", config=config), clock),
-        secret_name(stack, connection),
-        settings.stack,
-    )
+    secretsmanager = session.client("secretsmanager", config=config)
+    secret = SecretStore(CachedSecrets(secretsmanager, clock), secret_name(stack, connection), settings.stack)
     authentication = Authentication(
         token_url=settings.token_url,
-        leases=leases,
+        leases=DynamoDbRefreshLeases(StateTable(session.client("dynamodb", config=config), settings.state_table)),
         queue=SqsRetryQueue(session.client("sqs", config=config), settings.retry_queue_url),
         rejected=RejectedCredentials(clock),
         clock=clock,
@@ -98,14 +90,7 @@ def open_connection(session: boto3.Session, stack: Stack, connection: Connection
         owner_prefix="operator-",
     )
     credentials = authentication.credentials(connection, secret, report_days_left=lambda _: None)
-    secrets = WebhookSecrets(
-        connection,
-        secret.name,
-        session.client("secretsmanager", config=low_latency_config(_LONGEST_WRITE)),
-        leases,
-        authentication.token_refresh(connection, secret).recover,
-        clock,
-    )
+    secrets = WebhookSecrets(webhook_secret_name(stack, connection), stack.kms_key_arn, secretsmanager)
     client = AuthenticatedClient(settings.api_url, http(deadline), credentials)
     return QontoConnection(QontoSubscriptions(client), secrets)
 

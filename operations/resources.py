@@ -9,6 +9,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from operations.aws import OperationFailed
+from qonto_sync.domain.secret import WEBHOOKS
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import PutMetricAlarmInputTypeDef
@@ -34,6 +35,11 @@ that gets no further counts."""
 def secret_name(stack: Stack, connection: ConnectionName) -> str:
     """Where the connection's credentials are."""
     return f"{stack.secret_prefix}{connection}"
+
+
+def webhook_secret_name(stack: Stack, connection: ConnectionName) -> str:
+    """Where the secrets that sign the connection's webhooks are."""
+    return f"{stack.secret_prefix}{WEBHOOKS}{connection}"
 
 
 def callback_url(stack: Stack, connection: ConnectionName) -> str:

@@ -28,6 +28,8 @@ class Stack:
     state_table: str
     archive_bucket: str
     secret_prefix: str
+    kms_key_arn: str
+    """Empty: AWS's keys."""
     schedule: str
     """The expression of a connection that asks for no other."""
     stalled_after_hours: int
@@ -74,6 +76,7 @@ def _stack(name: str, region: str, facts: dict[str, str]) -> Stack:
             state_table=facts["StateTableName"],
             archive_bucket=facts["ArchiveBucketName"],
             secret_prefix=facts["QontoSecretPrefix"],
+            kms_key_arn=facts["KmsKeyArn"],
             schedule=facts["ScheduleExpression"],
             stalled_after_hours=int(facts["StalledAfterHours"]),
             runbook_url=facts["RunbookUrl"],

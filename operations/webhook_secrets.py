@@ -1,8 +1,8 @@
-"""The secrets that sign a connection's webhooks, in its secret in Secrets Manager.
+"""The secrets that sign a connection's webhooks, in a secret of their own: all that the webhook function can read.
 
-The functions write the same secret when they refresh its token, and Secrets Manager has no conditional write: a process
-that writes back what it read a moment ago may undo a refresh, which locks the connection out. Therefore a process
-writes it only under the connection's lease, which one process holds at a time.
+Only these commands write it. Secrets Manager has no conditional write, but its label `AWSCURRENT` moves by
+compare-and-swap: a new version is stored beside the current one, and becomes the current one only if that is still the
+version which was read. So two operators never undo each other's change.
 """
 
 from __future__ import annotations
@@ -10,25 +10,22 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-import uuid
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from operations.aws import OperationFailed
-from qonto_sync.domain.errors import Retriable, RowChanged
-from qonto_sync.domain.secret import WEBHOOK_SECRETS, RefreshLease
+from qonto_sync.aws.cached_secrets import secret_text
+from qonto_sync.domain.secret import WEBHOOK_SECRETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_secretsmanager.type_defs import CreateSecretRequestTypeDef
 
-    from qonto_sync.domain.ids import ConnectionName
-    from qonto_sync.ports import Clock, RefreshLeases
-
-_TRIES: Final = 60
-"""One a second: a refresh in progress ends sooner, and an interrupted one can be recovered sooner."""
+_TRIES: Final = 5
+_NEXT: Final = "qonto-sync-next"
+"""Labels the version that is about to become the current one."""
 
 
 def new_secret() -> str:
@@ -41,21 +38,28 @@ def fingerprint(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()[:12]
 
 
+class _Version(NamedTuple):
+    """A version of the secret in Secrets Manager."""
+
+    id: str
+    fields: dict[str, Any]
+    listed: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class WebhookSecrets:
     """The list, newest first. Each secret in it is accepted."""
 
-    connection: ConnectionName
     name: str
-    """Of the secret in Secrets Manager."""
+    """Of the secret in Secrets Manager. It need not exist."""
+    kms_key_arn: str
+    """Encrypts it once it is created; empty: AWS's key."""
     client: SecretsManagerClient
-    leases: RefreshLeases
-    recover_refresh: Callable[[], None]
-    clock: Clock
 
     def fingerprints(self) -> list[str]:
         """The fingerprints of the stored secrets."""
-        return [fingerprint(secret) for secret in _listed(self._read())]
+        found = self._read()
+        return [fingerprint(secret) for secret in found.listed] if found else []
 
     def add(self, secret: str) -> None:
         """Stores it as the first of the list.
@@ -63,8 +67,7 @@ class WebhookSecrets:
         Raises:
             OperationFailed: it is not stored.
         """
-        with self._under_lease() as fields:
-            fields[WEBHOOK_SECRETS] = [secret, *_listed(fields)]
+        self._change(lambda listed: [secret, *listed])
 
     def remove(self, unwanted: str) -> bool:
         """Removes the secret with this fingerprint, and returns whether there was one.
@@ -72,62 +75,69 @@ class WebhookSecrets:
         Raises:
             OperationFailed: it is still stored.
         """
-        with self._under_lease() as fields:
-            before = _listed(fields)
-            fields[WEBHOOK_SECRETS] = [secret for secret in before if fingerprint(secret) != unwanted]
-            return len(fields[WEBHOOK_SECRETS]) < len(before)
+        return self._change(lambda listed: [secret for secret in listed if fingerprint(secret) != unwanted])
 
-    @contextmanager
-    def _under_lease(self) -> Iterator[dict[str, Any]]:
-        """All fields of the secret, to be changed; no other process writes them meanwhile."""
-        lease = self._acquire()
-        try:
-            fields = self._read()
-            yield fields
-            # Fails if this process was suspended, with the laptop's lid closed, and its lease was taken over.
-            lease = self.leases.write(self.connection, replace(lease, acquired_at=self.clock.now()))
-            self.client.put_secret_value(SecretId=self.name, SecretString=json.dumps(fields))
-        except RowChanged as error:
-            raise OperationFailed(f"The secret {self.name!r} was not changed: this took too long. Try again") from error
-        finally:
-            self._release(lease)
-
-    def _acquire(self) -> RefreshLease:
+    def _change(self, change: Callable[[list[str]], list[str]]) -> bool:
+        """Whether the list is another one now."""
         for _ in range(_TRIES):
-            found = self.leases.read(self.connection)
-            try:
-                if found and found.is_active:
-                    self.recover_refresh()
-                    continue
-                # No token: a process that takes this lease over finds that there is nothing to repeat.
-                owner = f"operator-{uuid.uuid4().hex}"
-                version = found.version if found else 0
-                lease = RefreshLease(version, owner, token="", acquired_at=self.clock.now(), is_active=True)
-                return self.leases.write(self.connection, lease)
-            except (Retriable, RowChanged):
-                self.clock.sleep(1)
-        raise OperationFailed(f"The secret {self.name!r} was not changed: its token is being refreshed. Try again")
+            found = self._read()
+            before = found.listed if found else []
+            after = change(before)
+            if after == before:
+                return False
+            text = json.dumps({**(found.fields if found else {}), WEBHOOK_SECRETS: after})
+            if self._replace(found.id, text) if found else self._create(text):
+                return True
+        raise OperationFailed(f"The secret {self.name!r} was not changed: others are changing it. Try again")
 
-    def _release(self, lease: RefreshLease) -> None:
+    def _create(self, text: str) -> bool:
+        request: CreateSecretRequestTypeDef = {
+            "Name": self.name,
+            "Description": "Signs Qonto's webhooks; made by qonto-sync",
+            "SecretString": text,
+        }
+        if self.kms_key_arn:
+            request["KmsKeyId"] = self.kms_key_arn
         try:
-            self.leases.write(self.connection, replace(lease, is_active=False))
-        except (Retriable, RowChanged):
-            # It expires by itself.
-            return
+            self.client.create_secret(**request)
+        except self.client.exceptions.ResourceExistsException:
+            return False
+        return True
 
-    def _read(self) -> dict[str, Any]:
-        text = self.client.get_secret_value(SecretId=self.name)["SecretString"]
+    def _replace(self, version: str, text: str) -> bool:
+        stored = self.client.put_secret_value(SecretId=self.name, SecretString=text, VersionStages=[_NEXT])
         try:
-            fields = json.loads(text)
-        except ValueError:
+            self.client.update_secret_version_stage(
+                SecretId=self.name,
+                VersionStage="AWSCURRENT",
+                RemoveFromVersionId=version,
+                MoveToVersionId=stored["VersionId"],
+            )
+        except (self.client.exceptions.InvalidParameterException, self.client.exceptions.InvalidRequestException):
+            # Another version has become the current one meanwhile.
+            return False
+        return True
+
+    def _read(self) -> _Version | None:
+        try:
+            response = self.client.get_secret_value(SecretId=self.name)
+        except self.client.exceptions.ResourceNotFoundException:
+            return None
+        except self.client.exceptions.InvalidRequestException as error:
+            raise OperationFailed(
+                f"The secret {self.name!r} is about to be deleted, so nothing was changed. Keep it first:\n"
+                f"  aws secretsmanager restore-secret --secret-id {self.name}"
+            ) from error
+        try:
+            fields = json.loads(secret_text(response))
+        except (ValueError, RecursionError):
             fields = None
-        if not isinstance(fields, dict):
+        listed = fields.get(WEBHOOK_SECRETS, []) if isinstance(fields, dict) else None
+        # A single text counts as a list, as in the webhook function.
+        listed = [listed] if isinstance(listed, str) else listed
+        if not isinstance(listed, list) or not all(isinstance(secret, str) for secret in listed):
             # The parser's error has the secret in it, so it is not chained.
-            raise OperationFailed(f"The secret {self.name!r} is no JSON object, so nothing was changed") from None
-        return fields
-
-
-def _listed(fields: dict[str, Any]) -> list[str]:
-    """The secrets; a single text counts as a list, as in the webhook function."""
-    found = fields.get(WEBHOOK_SECRETS) or []
-    return [secret for secret in (found if isinstance(found, list) else [found]) if isinstance(secret, str)]
+            raise OperationFailed(
+                f'The secret {self.name!r} is not {{"{WEBHOOK_SECRETS}": ["…"]}}, so nothing was changed'
+            ) from None
+        return _Version(response["VersionId"], fields, listed)

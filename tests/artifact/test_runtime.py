@@ -67,8 +67,8 @@ def stack(simulator: Simulator) -> Iterator[Stack]:
         "WebhookEnabled": "true",
     }
     with moto_server() as endpoint_url:
-        key = {"login": simulator.login, "secret_key": simulator.secret_key, "webhook_secrets": [SIGNING_SECRET]}
-        put_secret(endpoint_url, "qonto/default", key)
+        put_secret(endpoint_url, "qonto/default", {"login": simulator.login, "secret_key": simulator.secret_key})
+        put_secret(endpoint_url, "qonto/webhooks/default", {"webhook_secrets": [SIGNING_SECRET]})
         yield deploy(endpoint_url, parameters=parameters)
 
 

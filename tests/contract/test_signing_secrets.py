@@ -11,7 +11,6 @@ import pytest
 from local.aws import session
 from qonto_sync.aws.cached_secrets import CachedSecrets
 from qonto_sync.aws.clients import low_latency_config
-from qonto_sync.aws.secrets import SecretStore
 from qonto_sync.aws.signing_secrets import (
     FRESH_SECONDS,
     KEPT_SECONDS,
@@ -38,9 +37,9 @@ class Stored:
     def put(self, secret: Any, connection: str = CONNECTION) -> None:
         text = secret if isinstance(secret, str) else json.dumps(secret)
         try:
-            self.client.create_secret(Name=f"{self.prefix}{connection}", SecretString=text)
+            self.client.create_secret(Name=f"{self.prefix}webhooks/{connection}", SecretString=text)
         except self.client.exceptions.ResourceExistsException:
-            self.client.put_secret_value(SecretId=f"{self.prefix}{connection}", SecretString=text)
+            self.client.put_secret_value(SecretId=f"{self.prefix}webhooks/{connection}", SecretString=text)
 
 
 @pytest.fixture
@@ -50,8 +49,8 @@ def stored(aws: str) -> Stored:
 
 
 def test_a_connection_has_those_of_its_secret(stored: Stored) -> None:
-    """Beside its credentials, the newest first."""
-    stored.put({"login": "a", "secret_key": "b", "webhook_secrets": ["new", "old"]})
+    """Apart from its credentials, the newest first."""
+    stored.put({"webhook_secrets": ["new", "old"]})
     stored.fake.stored[CONNECTION] = ["new", "old"]
     for secrets in (stored.adapter, stored.fake):
         assert list(secrets.read(CONNECTION)) == ["new", "old"]
@@ -134,14 +133,3 @@ def test_out_of_reach_is_not_unknown() -> None:
     client = session().client("secretsmanager", endpoint_url="http://127.0.0.1:1", config=config)
     with pytest.raises(Retriable):
         SecretsManagerSigningSecrets(CachedSecrets(client, ManualClock()), "qonto/", ManualClock()).read(CONNECTION)
-
-
-def test_the_sync_keeps_what_is_not_its_own(stored: Stored) -> None:
-    """A refreshed token is written beside the signing secrets, which `read` does not return."""
-    fields = {"client_id": "c", "client_secret": "s", "refresh_token": "a"}
-    stored.put(fields | {"webhook_secrets": ["mine"]})
-    store = SecretStore(stored.secrets, f"{stored.prefix}{CONNECTION}", "stack")
-    assert store.read() == fields
-    store.write(fields | {"refresh_token": "b"})
-    assert store.read()["refresh_token"] == "b"
-    assert stored.adapter.read(CONNECTION) == ("mine",)

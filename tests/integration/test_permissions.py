@@ -14,13 +14,13 @@ from moto.s3 import models as moto_s3
 from local.lambda_service import FunctionError
 from local.qonto_simulator import FaultKind
 from qonto_sync.aws import s3_archive
-from tests.integration.permissions import left_over, refused_to_lambda
+from tests.integration.aws_requests import Call
+from tests.integration.permissions import left_over, refused, refused_to_lambda
 from tests.webhooks import SIGNING_SECRET, webhook_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.integration.aws_requests import Call
     from tests.integration.conftest import Deployment
 
     type Deployed = Callable[..., Deployment]
@@ -43,6 +43,19 @@ def test_lambda_may_do_its_part(deployed: Deployed) -> None:
     assert refused_to_lambda(deployed(parameters=WEBHOOKS).stack) == []
 
 
+def test_the_webhook_function_reads_no_credentials(deployed: Deployed) -> None:
+    """Anybody can call it: it reads what signs webhooks, also of a connection with a name like the folder's."""
+    stack = deployed(parameters=WEBHOOKS).stack
+    function = stack.functions["WebhookFunction"].name
+
+    def may_read(name: str) -> bool:
+        return not refused(stack, [Call(function, "secretsmanager", "GetSecretValue", {"SecretId": name})])
+
+    assert may_read("qonto/webhooks/default")
+    assert may_read("qonto/webhooks/webhooks")
+    assert [name for name in ("qonto/default", "qonto/webhooks", "qonto/webhooks-2", "other/a") if may_read(name)] == []
+
+
 @pytest.mark.slow
 def test_no_permission_is_left_over(deployed: Deployed, aws_calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any one of them a call of the functions in a few bad hours, or of Lambda for them, is denied."""
@@ -55,8 +68,10 @@ def test_no_permission_is_left_over(deployed: Deployed, aws_calls: list[Call], m
     fields: dict[str, object] = {
         name: getattr(client, name) for name in ("client_id", "client_secret", "refresh_token")
     }
-    fields["webhook_secrets"] = [SIGNING_SECRET]
-    deployment.client("secretsmanager").put_secret_value(SecretId="qonto/default", SecretString=json.dumps(fields))
+    secrets = deployment.client("secretsmanager")
+    secrets.put_secret_value(SecretId="qonto/default", SecretString=json.dumps(fields))
+    signing = json.dumps({"webhook_secrets": [SIGNING_SECRET]})
+    secrets.create_secret(Name="qonto/webhooks/default", SecretString=signing)
 
     # Uploads break off, and so do their first retries.
     faults.install(FaultKind.TRUNCATED, "/production", times=1_000)
@@ -94,7 +109,6 @@ def test_no_permission_is_left_over(deployed: Deployed, aws_calls: list[Call], m
     deployment.pass_time(3_600)
     assert deployment.sync()["gaps"] == 0
 
-    # The new tokens were stored beside what signs webhooks.
     assert deployment.webhook(webhook_event()) == 202
 
     assert not (found := left_over(deployment.stack, aws_calls)), "\n".join(found)

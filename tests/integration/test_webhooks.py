@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
@@ -35,10 +35,8 @@ OLDER_SECRET = "whsec_that_is_about_to_be_given_up_for_good"
 def deployment(deployed: Deployed) -> Deployment:
     """Forty invoices, archived; webhooks are enabled, and a secret is being rotated."""
     found = deployed(invoices=40, plain_files=True, parameters={"WebhookEnabled": "true"})
-    secrets = found.client("secretsmanager")
-    fields: dict[str, Any] = json.loads(secrets.get_secret_value(SecretId="qonto/default")["SecretString"])
-    fields["webhook_secrets"] = [SECRET, OLDER_SECRET]
-    secrets.put_secret_value(SecretId="qonto/default", SecretString=json.dumps(fields))
+    text = json.dumps({"webhook_secrets": [SECRET, OLDER_SECRET]})
+    found.client("secretsmanager").create_secret(Name="qonto/webhooks/default", SecretString=text)
     found.sync()
     found.drain(seconds=600)
     assert found.compare().different == ()

@@ -64,7 +64,10 @@ EXPECTED: Final[dict[str, dict[str, tuple[set[str], Any]]]] = {
         "WriteLogs": (LOG_ACTIONS, arn("RetryLogGroup")),
     },
     "WebhookRole": {
-        "ReadSigningSecrets": ({"secretsmanager:GetSecretValue"}, SECRETS),
+        "ReadSigningSecrets": (
+            {"secretsmanager:GetSecretValue"},
+            {"Fn::Sub": SECRETS["Fn::Sub"].replace("Prefix}*", "Prefix}webhooks/*")},
+        ),
         "QueueInvoices": ({"sqs:SendMessage"}, arn("RetryQueue")),
         "WriteLogs": (LOG_ACTIONS, arn("WebhookLogGroup")),
         "WriteTraces": ARCHIVE_AND_CREDENTIALS["WriteTraces"],

@@ -28,6 +28,7 @@ STACK = Stack(
     state_table="books-state",
     archive_bucket="books-archive",
     secret_prefix="qonto/",
+    kms_key_arn="",
     schedule="rate(1 hour)",
     stalled_after_hours=3,
     runbook_url="docs/runbook.md",

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from local.aws import REGION
 from local.qonto_simulator import OAuthClient, Simulator, World
-from operations import webhook_secrets, webhooks
-from operations.webhook_secrets import fingerprint
+from operations import webhooks
+from operations.webhook_secrets import WebhookSecrets
 from qonto_sync.aws.refresh_leases import DynamoDbRefreshLeases
 from qonto_sync.aws.state_table import StateTable
 from qonto_sync.domain.ids import ConnectionName
-from qonto_sync.domain.secret import RefreshLease
+from qonto_sync.domain.secret import WEBHOOK_SECRETS
 from tests.unit.operations.conftest import OUTPUTS, STACK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tests.unit.operations.conftest import Operator
 
@@ -56,7 +58,25 @@ class Subscriber:
         return fields
 
     def secrets(self) -> list[str]:
-        return list(self.stored().get("webhook_secrets", []))
+        """What signs webhooks; empty also while there is no readable secret."""
+        client = self.operator.session.client("secretsmanager")
+        with suppress(ClientError, ValueError, TypeError, KeyError):
+            return list(
+                json.loads(client.get_secret_value(SecretId="qonto/webhooks/acme")["SecretString"])[WEBHOOK_SECRETS]
+            )
+        return []
+
+    def sign_with(self, *secrets: str) -> None:
+        """Stores the secrets that sign webhooks; none: there is no such secret yet."""
+        if secrets:
+            self.store_text(json.dumps({WEBHOOK_SECRETS: secrets}))
+
+    def store_text(self, text: str) -> None:
+        client = self.operator.session.client("secretsmanager")
+        try:
+            client.create_secret(Name="qonto/webhooks/acme", SecretString=text)
+        except client.exceptions.ResourceExistsException:
+            client.put_secret_value(SecretId="qonto/webhooks/acme", SecretString=text)
 
     def live(self) -> list[Any]:
         """The subscriptions, as Qonto has them."""
@@ -122,7 +142,7 @@ def _deploy_function(subscriber: Subscriber) -> None:
 
 
 def test_subscribes(subscriber: Subscriber) -> None:
-    """Qonto knows the connection's own address, and the secret is stored beside the refreshed token."""
+    """Qonto knows the connection's own address, and the secret is stored apart from the credentials."""
     subscriber.store(**subscriber.oauth(), staging_token="kept")
     status, said, _ = subscriber.run("subscribe")
     (live,) = subscriber.live()
@@ -132,6 +152,8 @@ def test_subscribes(subscriber: Subscriber) -> None:
     assert subscriber.secrets() == [live.secret]
     assert subscriber.stored()["staging_token"] == "kept"
     assert subscriber.stored()["refresh_token"] != subscriber.oauth()["refresh_token"]
+    assert live.secret not in subscriber.stored().values()
+    assert "Its secret is stored in qonto/webhooks/acme, and accepted within ten seconds" in said
     assert f"Webhook {live.id} subscribed: v1/client-invoices to http://127.0.0.1:1/webhooks/acme" in said
     intent = subscriber.intents().read(ACME)
     assert intent
@@ -188,7 +210,7 @@ def test_a_secret_by_hand_is_left_alone(subscriber: Subscriber) -> None:
 def test_a_secret_that_is_not_stored_is_reported(subscriber: Subscriber) -> None:
     """Its webhooks are rejected."""
     subscriber.run("subscribe")
-    subscriber.store(**{**subscriber.stored(), "webhook_secrets": []})
+    subscriber.sign_with("another")
     _, listed, _ = subscriber.run("list")
     assert listed.splitlines()[1].split()[3] == "missing"
 
@@ -231,7 +253,7 @@ def test_needs_the_scope(subscriber: Subscriber) -> None:
     status, _, errors = subscriber.run("subscribe")
     assert status == 1
     assert "Qonto answered 403: forbidden missing required oauth scope. The consent has to include" in errors
-    assert "webhook_secrets" not in subscriber.stored()
+    assert subscriber.secrets() == []
 
 
 def test_an_api_key_cannot_subscribe(subscriber: Subscriber) -> None:
@@ -262,77 +284,80 @@ def test_needs_a_secret(subscriber: Subscriber) -> None:
     assert webhooks.main(["list", f"--stack={STACK}", "a/b"]) == 2
 
 
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], list[float]]:
-    """Has something happen while the operator's command waits."""
-    slept: list[float] = []
-
-    def during(act: Callable[[], None]) -> list[float]:
-        def sleep(seconds: float) -> None:
-            slept.append(seconds)
-            act()
-
-        monkeypatch.setattr("qonto_sync.clock.time.sleep", sleep)
-        return slept
-
-    return during
-
-
-def test_waits_for_a_refresh(
-    subscriber: Subscriber, waits: Callable[[Callable[[], None]], list[float]], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("exists", [True, False])
+def test_two_operators_do_not_undo_each_other(
+    subscriber: Subscriber, monkeypatch: pytest.MonkeyPatch, *, exists: bool
 ) -> None:
-    """A function is about to write its new token: it is not written over with the old one."""
-    subscriber.run("list")
-    intents = subscriber.intents()
-    found = intents.read(ACME)
-    assert found
-    opened = intents.write(ACME, replace(found, is_active=True, acquired_at=datetime.now(UTC)))
+    """Another one stores a secret between this one's read and its write."""
+    subscriber.sign_with(*(["old"] if exists else []))
+    read, others = WebhookSecrets._read, iter(["theirs", "theirs too"])
 
-    def function_ends() -> None:
-        if not (current := intents.read(ACME)) or not current.is_active:
-            return
-        subscriber.store(**{**subscriber.stored(), "refresh_token": "of the function"})
-        intents.write(ACME, replace(opened, is_active=False))
+    def read_too_early(self: WebhookSecrets) -> Any:
+        found = read(self)
+        if secret := next(others, None):
+            subscriber.sign_with(secret, *subscriber.secrets())
+        return found
 
-    slept = waits(function_ends)
+    monkeypatch.setattr(WebhookSecrets, "_read", read_too_early)
     assert subscriber.run("subscribe")[0] == 0
-    assert slept == [1]
-    assert subscriber.stored()["refresh_token"] == "of the function"
-    assert len(subscriber.secrets()) == 1
+    (live,) = subscriber.live()
+    assert subscriber.secrets() == [live.secret, "theirs too", "theirs", *(["old"] if exists else [])]
 
 
-def test_who_was_suspended_writes_nothing(subscriber: Subscriber, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another process took the intent over meanwhile: what was read before is old."""
-    subscriber.run("list")
-
-    def lid_closed(fields: dict[str, Any]) -> list[str]:
-        intents = subscriber.intents()
-        found = intents.read(ACME)
-        assert found
-        intents.write(ACME, RefreshLease(found.version, "a function", "", datetime.now(UTC), is_active=True))
-        subscriber.store(**{**fields, "refresh_token": "of the function"})
-        return []
-
-    monkeypatch.setattr(webhook_secrets, "_listed", lid_closed)
+def test_gives_up_when_others_never_stop(subscriber: Subscriber, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was changed, and Qonto was told nothing."""
+    subscriber.sign_with("old")
+    monkeypatch.setattr(WebhookSecrets, "_replace", lambda *_: False)
     status, _, errors = subscriber.run("subscribe")
     assert status == 1
-    assert errors == "The secret 'qonto/acme' was not changed: this took too long. Try again\n"
-    assert subscriber.stored()["refresh_token"] == "of the function"
+    assert errors == "The secret 'qonto/webhooks/acme' was not changed: others are changing it. Try again\n"
+    assert (subscriber.secrets(), subscriber.live()) == (["old"], [])
+
+
+@pytest.mark.parametrize(
+    "text", ["no json", "[]", '{"webhook_secrets": {}}', '{"webhook_secrets": ["whsec_a", 7]}', "null"]
+)
+def test_a_secret_of_another_form_is_not_written_over(subscriber: Subscriber, text: str) -> None:
+    """The error has the form that it should have, and nothing of what is there."""
+    subscriber.store_text(text)
+    status, _, errors = subscriber.run("subscribe")
+    assert status == 1
+    assert errors == """The secret 'qonto/webhooks/acme' is not {"webhook_secrets": ["…"]}, so nothing was changed\n"""
     assert subscriber.live() == []
 
 
-def test_recovers_an_interrupted_refresh(subscriber: Subscriber) -> None:
-    """A function crashed after it used its token: that is recovered before the secret is changed."""
-    subscriber.run("list")
-    used = subscriber.stored()["refresh_token"]
-    intents = subscriber.intents()
-    found = intents.read(ACME)
-    assert found
-    token = hashlib.sha256(used.encode()).hexdigest()[:16]
-    half_a_minute_ago = datetime.now(UTC) - timedelta(seconds=30)
-    intents.write(ACME, replace(found, token=token, is_active=True, acquired_at=half_a_minute_ago))
+def test_what_else_is_in_the_secret_stays(subscriber: Subscriber) -> None:
+    """A single text counts as a list; bytes with a byte order mark are read."""
+    subscriber.store_text("{}")
+    client = subscriber.operator.session.client("secretsmanager")
+    client.put_secret_value(
+        SecretId="qonto/webhooks/acme", SecretBinary='\ufeff{"webhook_secrets": "old", "note": [1]}'.encode()
+    )
+    subscriber.run("subscribe")
+    (live,) = subscriber.live()
+    text = client.get_secret_value(SecretId="qonto/webhooks/acme")["SecretString"]
+    assert json.loads(text) == {"webhook_secrets": [live.secret, "old"], "note": [1]}
+
+
+def test_a_secret_about_to_be_deleted_is_reported(subscriber: Subscriber) -> None:
+    """With the command that keeps it."""
+    subscriber.sign_with("old")
+    subscriber.operator.session.client("secretsmanager").delete_secret(SecretId="qonto/webhooks/acme")
+    status, _, errors = subscriber.run("subscribe")
+    assert status == 1
+    assert "The secret 'qonto/webhooks/acme' is about to be deleted, so nothing was changed" in errors
+    assert "restore-secret --secret-id qonto/webhooks/acme" in errors
+    assert subscriber.live() == []
+
+
+def test_the_stacks_key_encrypts_the_secret(subscriber: Subscriber) -> None:
+    """As everything else; the functions may use it."""
+    key = f"arn:aws:kms:{REGION}:123456789012:key/1"
+    subscriber.operator.session.client("cloudformation").update_stack(
+        StackName=STACK,
+        UsePreviousTemplate=True,
+        Parameters=[{"ParameterKey": "KmsKeyArn", "ParameterValue": key}],
+    )
     assert subscriber.run("subscribe")[0] == 0
-    assert subscriber.stored()["refresh_token"] != used
-    assert [fingerprint(secret) for secret in subscriber.secrets()] == [
-        live.description.rpartition(" ")[2] for live in subscriber.live()
-    ]
+    client = subscriber.operator.session.client("secretsmanager")
+    assert client.describe_secret(SecretId="qonto/webhooks/acme")["KmsKeyId"] == key

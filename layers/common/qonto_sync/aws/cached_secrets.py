@@ -47,7 +47,7 @@ class CachedSecrets:
         now = self._clock.monotonic()
         try:
             with aws_errors(f"secret {name!r}"):
-                text = _text(self._client.get_secret_value(SecretId=name))
+                text = secret_text(self._client.get_secret_value(SecretId=name))
         except Misconfigured:
             text = None
         if len(self._kept) >= _MOST_KEPT:
@@ -61,7 +61,8 @@ class CachedSecrets:
             self._client.put_secret_value(SecretId=name, SecretString=text)
 
 
-def _text(response: GetSecretValueResponseTypeDef) -> str:
+def secret_text(response: GetSecretValueResponseTypeDef) -> str:
+    """What is stored, as a text or as bytes, without the byte order mark that it may begin with."""
     if text := response.get("SecretString", ""):
         return text.removeprefix("\ufeff")
     data = response.get("SecretBinary", b"")

@@ -1,4 +1,4 @@
-"""The secrets that sign webhooks: the field `webhook_secrets` of the connections' secrets."""
+"""The secrets that sign webhooks, in a secret of their own for each connection."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, override
 
 from qonto_sync.domain.errors import Retriable
-from qonto_sync.domain.secret import WEBHOOK_SECRETS
+from qonto_sync.domain.secret import WEBHOOK_SECRETS, WEBHOOKS
 from qonto_sync.ports import SigningSecrets
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class SecretsManagerSigningSecrets(SigningSecrets):
 
     @override
     def read(self, connection: ConnectionName, *, fresh: bool = False) -> tuple[str, ...]:
-        name = f"{self._prefix}{connection}"
+        name = f"{self._prefix}{WEBHOOKS}{connection}"
         kept = self._secrets.kept(name, FRESH_SECONDS if fresh else KEPT_SECONDS)
         if kept:
             return signing_secrets(kept.text or "")
@@ -51,7 +51,7 @@ class SecretsManagerSigningSecrets(SigningSecrets):
 
 
 def signing_secrets(text: str) -> tuple[str, ...]:
-    """The signing secrets in a connection's secret; none when it has another form, which the sync reports."""
+    """The signing secrets in a secret for webhooks; none when it has another form."""
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError):

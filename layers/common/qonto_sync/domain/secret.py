@@ -24,7 +24,11 @@ KNOWN_FIELDS = (*API_KEY_FIELDS, *OAUTH_FIELDS, *_OF_A_REFRESH, "staging_token")
 """All that is read of a secret. Only these names appear in errors: another one may be a credential itself."""
 
 WEBHOOK_SECRETS = "webhook_secrets"
-"""In a connection's secret: the texts that its webhooks are signed with, the newest first."""
+"""What a secret for webhooks has: the texts that they are signed with, the newest first."""
+
+WEBHOOKS = "webhooks/"
+"""Between the prefix of the secrets and a connection's name: the secret for its webhooks. No connection's credentials
+are there, because its name has no slash."""
 
 CREDENTIAL_FORMATS = (
     'an API key is {"login": "…", "secret_key": "…"},'
