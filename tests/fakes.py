@@ -51,6 +51,7 @@ class ManualClock(Clock):
 
     def __init__(self, start: datetime = START) -> None:
         self._now = start
+        self._monotonic = start.timestamp()
         self.slept: list[float] = []
 
     @override
@@ -59,15 +60,25 @@ class ManualClock(Clock):
 
     @override
     def monotonic(self) -> float:
-        return self._now.timestamp()
+        return self._monotonic
 
     @override
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        self.advance(seconds=seconds)
+        # A timedelta knows no shorter time, and who waits for less would wait for ever.
+        self.advance(seconds=max(seconds, 1e-6))
 
     def advance(self, **units: float) -> None:
         self._now += timedelta(**units)
+        self._monotonic += timedelta(**units).total_seconds()
+
+    def freeze(self, **units: float) -> None:
+        """As Lambda may do with an idle execution environment: the monotonic clock stands still."""
+        self._now += timedelta(**units)
+
+    def set_back(self, **units: float) -> None:
+        """The wall clock was wrong."""
+        self._now -= timedelta(**units)
 
 
 @dataclass

@@ -90,6 +90,27 @@ def test_a_secret_is_kept_for_a_while(stored: Stored) -> None:
     assert stored.adapter.read(CONNECTION) == ("newer",)
 
 
+def test_a_removed_secret_does_not_outlive_a_frozen_environment(stored: Stored) -> None:
+    """The wall clock ends the cache when the monotonic clock stood still, and the reverse."""
+    stored.put({"webhook_secrets": ["old"]})
+    assert stored.adapter.read(CONNECTION) == ("old",)
+    stored.put({"webhook_secrets": ["new"]})
+    stored.clock.freeze(seconds=KEPT_SECONDS)
+    assert stored.adapter.read(CONNECTION) == ("new",)
+    stored.put({"webhook_secrets": ["newer"]})
+    stored.clock.set_back(days=1)
+    stored.clock.advance(seconds=KEPT_SECONDS)
+    assert stored.adapter.read(CONNECTION) == ("newer",)
+
+
+def test_names_are_looked_up_again_after_a_frozen_environment(stored: Stored) -> None:
+    """The limit on reads is one of seconds, by either clock."""
+    for number in range(READS_PER_FRESH_SECONDS):
+        stored.adapter.read(ConnectionName(f"nobody-{number}"))
+    stored.clock.freeze(seconds=FRESH_SECONDS)
+    assert stored.adapter.read(ConnectionName("one-more")) == ()
+
+
 def test_the_fake_keeps_them_too() -> None:
     """Until it is asked for fresh ones; and it can be out of reach."""
     fake = InMemorySigningSecrets({CONNECTION: ["old"]})

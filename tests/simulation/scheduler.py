@@ -5,9 +5,11 @@ from __future__ import annotations
 import heapq
 from datetime import timedelta
 from itertools import count
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, override
 
 from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
+
+from qonto_sync.ports import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +20,7 @@ class Crashed(BaseException):
     """Raised in a process that crashed. Not an `Exception`, so the product cannot catch it and go on."""
 
 
-class Scheduler:
+class Scheduler(Clock):
     """A clock (see `ports.Clock`) that jumps from event to event. Simultaneous events run in scheduling order."""
 
     def __init__(self, start: datetime) -> None:
@@ -29,14 +31,17 @@ class Scheduler:
         self._running: Process | None = None
         self._alive: dict[Process, None] = {}
 
+    @override
     def now(self) -> datetime:
         """The simulated time."""
         return self._now
 
+    @override
     def monotonic(self) -> float:
         """Seconds since the run began."""
         return (self._now - self._start).total_seconds()
 
+    @override
     def sleep(self, seconds: float) -> None:
         """Lets the other processes run meanwhile."""
         self.current.pause(seconds)

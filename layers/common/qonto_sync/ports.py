@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from qonto_sync.domain.instant import Instant
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
@@ -27,7 +29,11 @@ class Clock(Protocol):
         """The wall clock, in UTC."""
 
     def monotonic(self) -> float:
-        """Seconds that never run backwards, for measuring."""
+        """Seconds that never run backwards, for measuring within an invocation."""
+
+    def instant(self) -> Instant:
+        """This moment, for measuring across invocations."""
+        return Instant(self.now(), self.monotonic())
 
     def sleep(self, seconds: float) -> None:
         """Waits."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, override
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qonto_sync.domain.errors import DeadlineReached
+from qonto_sync.ports import Clock
 from qonto_sync.qonto.rate_limiter import RateLimiter, RateWindow, qonto_limits
-from tests.fakes import CountedDeadline, ManualClock
+from tests.fakes import START, CountedDeadline, ManualClock
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,20 +36,23 @@ def test_no_window_ever_holds_too_many(pauses: list[float], short: int, long: in
             assert last - first >= window.seconds - 1e-6
 
 
-class SharedClock:
+class SharedClock(Clock):
     """Time for several threads: the latest time of any of them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._now = 0.0
 
+    @override
     def now(self) -> datetime:
-        raise AssertionError("the wall clock may be set; nothing is measured by it")
+        return START + timedelta(seconds=self.monotonic())
 
+    @override
     def monotonic(self) -> float:
         with self._lock:
             return self._now
 
+    @override
     def sleep(self, seconds: float) -> None:
         until = self.monotonic() + seconds
         with self._lock:
@@ -74,7 +79,7 @@ def test_no_window_ever_holds_too_many_of_all_threads(pauses: list[float], threa
 
     with ThreadPoolExecutor(threads) as executor:
         list(executor.map(send, pauses))
-    sent = list(limiter._sent)
+    sent = [instant.monotonic for instant in limiter._sent]
     assert len(sent) == len(pauses)
     assert sent == sorted(sent)
     for window in windows:
@@ -105,6 +110,28 @@ def test_a_pause_holds_everyone_back() -> None:
     limiter.pause(7)
     limiter.acquire(CountedDeadline())
     assert clock.slept == [7]
+
+
+def test_a_frozen_environment_does_not_wait_for_an_old_budget() -> None:
+    """Lambda may stop the monotonic clock between two invocations: the wall clock tells that the window is over."""
+    clock = ManualClock()
+    limiter = RateLimiter((RateWindow(1, 600),), clock)
+    limiter.acquire(CountedDeadline())
+    limiter.pause(60)
+    clock.freeze(hours=1)
+    limiter.acquire(CountedDeadline())
+    assert clock.slept == []
+
+
+def test_a_wall_clock_that_is_set_back_does_not_lengthen_a_wait() -> None:
+    """The monotonic clock goes on."""
+    clock = ManualClock()
+    limiter = RateLimiter((RateWindow(1, 10),), clock)
+    limiter.acquire(CountedDeadline())
+    limiter.pause(12)
+    clock.set_back(hours=1)
+    limiter.acquire(CountedDeadline())
+    assert clock.slept == [12]
 
 
 def test_does_not_sleep_through_the_deadline() -> None:

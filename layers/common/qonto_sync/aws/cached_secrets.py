@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_secretsmanager.type_defs import GetSecretValueResponseTypeDef
 
+    from qonto_sync.domain.instant import Instant
     from qonto_sync.ports import Clock
 
 _MOST_KEPT = 1_000
@@ -22,8 +23,7 @@ class SecretText(NamedTuple):
 
     text: str | None
     """None: there was no such secret."""
-    read_at: float
-    """On the monotonic clock."""
+    read_at: Instant
 
 
 class CachedSecrets:
@@ -37,14 +37,14 @@ class CachedSecrets:
     def kept(self, name: str, max_age: float) -> SecretText | None:
         """The last response for this secret, if it is younger than `max_age` seconds."""
         found = self._kept.get(name)
-        return found if found and self._clock.monotonic() - found.read_at < max_age else None
+        return found if found and found.read_at.seconds_until(self._clock.instant()) < max_age else None
 
     def fetch(self, name: str) -> str | None:
         """The secret's current text; None if it does not exist.
 
         It may be stored as a text or as bytes, with or without a byte order mark.
         """
-        now = self._clock.monotonic()
+        now = self._clock.instant()
         try:
             with aws_errors(f"secret {name!r}"):
                 text = secret_text(self._client.get_secret_value(SecretId=name))

@@ -13,6 +13,7 @@ from qonto_sync.ports import SigningSecrets
 if TYPE_CHECKING:
     from qonto_sync.aws.cached_secrets import CachedSecrets
     from qonto_sync.domain.ids import ConnectionName
+    from qonto_sync.domain.instant import Instant
     from qonto_sync.ports import Clock
 
 KEPT_SECONDS = 300
@@ -32,7 +33,7 @@ class SecretsManagerSigningSecrets(SigningSecrets):
         self._secrets = secrets
         self._prefix = prefix
         self._clock = clock
-        self._reads: deque[float] = deque(maxlen=READS_PER_FRESH_SECONDS)
+        self._reads: deque[Instant] = deque(maxlen=READS_PER_FRESH_SECONDS)
 
     @override
     def read(self, connection: ConnectionName, *, fresh: bool = False) -> tuple[str, ...]:
@@ -44,8 +45,8 @@ class SecretsManagerSigningSecrets(SigningSecrets):
         return signing_secrets(self._secrets.fetch(name) or "")
 
     def _count_read(self) -> None:
-        now = self._clock.monotonic()
-        if len(self._reads) == READS_PER_FRESH_SECONDS and now - self._reads[0] < FRESH_SECONDS:
+        now = self._clock.instant()
+        if len(self._reads) == READS_PER_FRESH_SECONDS and self._reads[0].seconds_until(now) < FRESH_SECONDS:
             raise Retriable("too many secrets were asked for within a few seconds")
         self._reads.append(now)
 

@@ -11,6 +11,7 @@ from qonto_sync.domain.errors import DeadlineReached
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from qonto_sync.domain.instant import Instant
     from qonto_sync.ports import Clock, Deadline
 
 
@@ -36,8 +37,9 @@ class RateLimiter:
     def __init__(self, windows: Sequence[RateWindow], clock: Clock) -> None:
         self._windows = windows
         self._clock = clock
-        self._sent: deque[float] = deque(maxlen=max(window.requests for window in windows))
-        self._paused_until = 0.0
+        self._sent: deque[Instant] = deque(maxlen=max(window.requests for window in windows))
+        self._paused_at = clock.instant()
+        self._pause_seconds = 0.0
         self._lock = threading.Lock()
 
     def acquire(self, deadline: Deadline) -> None:
@@ -48,7 +50,7 @@ class RateLimiter:
         """
         while True:
             with self._lock:
-                now = self._clock.monotonic()
+                now = self._clock.instant()
                 wait = self._wait(now)
                 if wait <= 0:
                     self._sent.append(now)
@@ -60,11 +62,16 @@ class RateLimiter:
     def pause(self, seconds: float) -> None:
         """Delays every request for this long, because Qonto asked for it."""
         with self._lock:
-            self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
+            now = self._clock.instant()
+            if seconds > self._pause_left(now):
+                self._paused_at, self._pause_seconds = now, seconds
 
-    def _wait(self, now: float) -> float:
-        wait = self._paused_until - now
+    def _wait(self, now: Instant) -> float:
+        wait = self._pause_left(now)
         for window in self._windows:
             if len(self._sent) >= window.requests:
-                wait = max(wait, self._sent[-window.requests] + window.seconds - now)
+                wait = max(wait, window.seconds - self._sent[-window.requests].seconds_until(now))
         return wait
+
+    def _pause_left(self, now: Instant) -> float:
+        return self._pause_seconds - self._paused_at.seconds_until(now)
