@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from local.aws import REGION
 from local.cloudformation import read
 from local.lambda_service import environment_variables
 from local.stack import DeployedFunction
@@ -34,6 +36,8 @@ def function(logical_id: str, ports: Ports) -> DeployedFunction:
         "StateTable": "state",
         "ArchiveBucket": BUCKET,
         "RetryQueue": f"{aws}/123456789012/retry",
+        "AWS::AccountId": "123456789012",
+        "AWS::Region": REGION,
         "AWS::StackName": "bench",
     }
     variables = {**shared["Environment"]["Variables"], **properties.get("Environment", {}).get("Variables", {})}
@@ -68,7 +72,7 @@ def our_threads(ports: Ports) -> int:
 
 
 def _resolved(value: Any, given: Mapping[str, Any]) -> str:
-    """The value of an environment variable: a constant or a reference.
+    """The value of an environment variable: a constant, a reference, or a text with references in it.
 
     Raises:
         ValueError: It is another intrinsic function, which is not supported.
@@ -78,5 +82,7 @@ def _resolved(value: Any, given: Mapping[str, Any]) -> str:
             return str(value)
         case {"Ref": str(name)}:
             return str(given[name])
+        case {"Fn::Sub": str(text)}:
+            return re.sub(r"\$\{(.+?)\}", lambda reference: str(given[reference[1]]), text)
         case _:
             raise ValueError(f"unsupported value of an environment variable: {value!r}")

@@ -59,8 +59,9 @@ def test_a_long_outage_ends_by_itself(deployed: Deployed) -> None:
     assert dead_letters(deployment) == 0
     assert set(pending(deployment)) == {"failed"}
     deployment.simulator.faults.clear()
-    # The next attempt is due within an hour, and overdue 15 minutes later.
-    deployment.pass_time(2 * 3_600)
+    # A message is sent for what is due within 15 minutes. So the next attempt is due within an hour, or six after eight
+    # short waits, and overdue 15 minutes later.
+    deployment.pass_time(7 * 3_600)
     assert deployment.sync()["requeued"] == 4
     deployment.drain(seconds=60)
     assert pending(deployment) == []
