@@ -9,7 +9,7 @@ from typing import get_args
 
 from local.qonto_simulator.behaviour import Behaviour, Bounds, Forms, MetaStyle, PastEnd, Ties
 from local.qonto_simulator.faults import Faults
-from local.qonto_simulator.limits import Limits
+from local.qonto_simulator.limits import Limits, RetryAfter
 from local.qonto_simulator.server import Simulator
 from local.qonto_simulator.timestamps import whole_milliseconds, zulu
 from local.qonto_simulator.world import World
@@ -21,7 +21,8 @@ command again with what it printed, and the world goes on where the clock says.
 While it runs, GET /_simulator/ on the API port shows the state, and POST with a JSON object changes it:
   faults                         installs a fault: kind, path, times, skip, retry_after, delay;
                                  or rate: share of requests that fail; or clear: true ends all faults
-  invoices                       creates an invoice: draft, imported, and any field
+  invoices                       creates an invoice: draft, imported, upload (file_name, content_type),
+                                 and any field
   invoices/ID/edit               changes fields; touch: false keeps updated_at
   invoices/ID/finalize, delete   for drafts
   invoices/ID/regenerate_pdf     touch: true sets updated_at
@@ -126,7 +127,9 @@ def _parser() -> argparse.ArgumentParser:
     trouble.add_argument("--fault-rate", type=_share, default=0.0, metavar="SHARE", help="share of requests that fail")
     trouble.add_argument("--fault-seed", type=int, default=0, metavar="N", help="what the random faults are made from")
     trouble.add_argument("--no-limits", action="store_true", help="never answer 429 for too many requests")
-    trouble.add_argument("--retry-after", action="store_true", help="tell the wait when limiting")
+    trouble.add_argument(
+        "--retry-after", choices=get_args(RetryAfter.__value__), default="none", help="how a 429 tells the wait"
+    )
     return parser
 
 

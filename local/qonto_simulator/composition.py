@@ -1,5 +1,6 @@
 """Writes an invoice body from a random source: client, lines, totals, and the oddities of real data."""
 
+import codecs
 import dataclasses
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -8,21 +9,23 @@ from typing import Any
 
 from local.qonto_simulator.amounts import Line, money, totals
 from local.qonto_simulator.clients import CLIENTS, Client
-from local.qonto_simulator.invoices import PDF, Upload, identifier
+from local.qonto_simulator.invoices import PDF, XML, Upload, identifier
 from local.qonto_simulator.texts import ORGANIZATION, PAYMENT_METHOD, PRODUCTS, WORDINGS
 
-# File names that users choose: hostile, long or ordinary.
-_AWKWARD_NAMES = (
-    ("../../etc/passwd.pdf", PDF),
-    ("Rechnung Müller (2).jpg", "image/jpeg"),
-    ("Facture “très” longue " + "numérotée à la main " * 11 + ".pdf", PDF),
-    ('devis "signé" \x07 O\'Brien.pdf', PDF),
-    ("scan 日本 €.png", "image/png"),
-    ("IMG_20260214_101502.JPG", "image/jpeg"),
-    ("100% réglée + acompte & solde.pdf", PDF),
-    ("facture.pdf", PDF),
-    ("Scan 0001.png", "image/png"),
-    ("fattura;v=2?final#1.pdf", PDF),
+# Files under names that users choose: hostile, long or ordinary.
+_AWKWARD_UPLOADS = (
+    Upload("../../etc/passwd.pdf", PDF),
+    Upload("Rechnung Müller (2).jpg", "image/jpeg"),
+    Upload("Facture “très” longue " + "numérotée à la main " * 11 + ".pdf", PDF),
+    Upload('devis "signé" \x07 O\'Brien.pdf', PDF),
+    Upload("scan 日本 €.png", "image/png"),
+    Upload("IMG_20260214_101502.JPG", "image/jpeg"),
+    Upload("100% réglée + acompte & solde.pdf", PDF),
+    Upload("facture.pdf", PDF),
+    Upload("Scan 0001.png", "image/png"),
+    Upload("fattura;v=2?final#1.pdf", PDF),
+    Upload("xrechnung_2026-0117.xml", XML),
+    Upload("Export (comptabilité).pdf", PDF, codecs.BOM_UTF8 + b"\r\n"),
 )
 _TERM = timedelta(days=30)
 
@@ -88,7 +91,7 @@ def compose(rng: Random, at: datetime, *, draft: bool = False, imported: bool = 
 
 def awkward_upload(rng: Random) -> Upload:
     """Return a file as users upload them."""
-    return Upload(*rng.choice(_AWKWARD_NAMES))
+    return rng.choice(_AWKWARD_UPLOADS)
 
 
 def _lines(rng: Random, client: Client) -> list[Line]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from local.qonto_simulator.faults import Faults
+from local.qonto_simulator.invoices import Upload
 from local.qonto_simulator.messages import JSON, RefusedError, Request, Response, json_response
 from local.qonto_simulator.request_log import RequestLog
 from local.qonto_simulator.subscriptions import Subscriptions
@@ -102,6 +103,8 @@ class Control:
         return self._state()
 
     def _create(self, fields: dict[str, Any]) -> Response:
+        if "upload" in fields:
+            fields["upload"] = _upload(**fields["upload"])
         return self._invoice(self._world.create(**fields), 201)
 
     def _create_many(self, fields: dict[str, Any]) -> Response:
@@ -134,6 +137,12 @@ def _fields(request: Request) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise TypeError("the body must be a JSON object")
     return fields
+
+
+def _upload(*, file_name: Any, content_type: Any) -> Upload:
+    if not isinstance(file_name, str):
+        raise TypeError("the file_name of an upload is a text")
+    return Upload(file_name, content_type)
 
 
 def _with_times(fields: dict[str, Any]) -> dict[str, Any]:

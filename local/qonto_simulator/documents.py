@@ -4,7 +4,8 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from local.qonto_simulator.invoices import PDF, Attachment
+from local.qonto_simulator.e_invoices import render_e_invoice
+from local.qonto_simulator.invoices import PDF, XML, Attachment
 from local.qonto_simulator.pdf import render_pdf
 from local.qonto_simulator.plain_files import render_plain
 from local.qonto_simulator.scans import render_scan
@@ -42,7 +43,7 @@ class Documents:
         key = (attachment.id, attachment.edition)
         if key not in self._known:
             source = attachment.printed.document(with_updated_at=True)
-            made = f"{attachment.edition}:{attachment.generated_at}:{attachment.content_type}".encode()
+            made = f"{attachment.edition}:{attachment.generated_at}:{attachment.printed.upload}".encode()
             printed = _Print(hashlib.sha256(source + made).hexdigest(), self._plain, attachment)
             content = _render(printed)
             etag = hashlib.md5(content, usedforsecurity=False).hexdigest()
@@ -53,6 +54,10 @@ class Documents:
 @lru_cache(_KEPT_FILES)
 def _render(printed: _Print) -> bytes:
     attachment = printed.attachment
+    upload = attachment.printed.upload
+    before = upload.before if upload else b""
+    if attachment.content_type == XML:
+        return before + render_e_invoice(attachment)
     if printed.plain:
-        return render_plain(attachment)
-    return render_pdf(attachment) if attachment.content_type == PDF else render_scan(attachment)
+        return before + render_plain(attachment)
+    return before + (render_pdf(attachment) if attachment.content_type == PDF else render_scan(attachment))

@@ -47,17 +47,25 @@ def spoiled(fault: Fault, origin: OriginName, answer: Callable[[], Response]) ->
             return None
         case FaultKind.SLOW:
             return answer()
-        case FaultKind.TRUNCATED:
-            response = answer()
-            return dataclasses.replace(response, cut_after=len(response.body) // 2)
-        case FaultKind.MALFORMED_JSON | FaultKind.WRONG_LENGTH:
-            # Complete as HTTP; only the content shows that something is missing.
-            response = answer()
-            return dataclasses.replace(response, body=response.body[: len(response.body) // 2])
+        case FaultKind.TRUNCATED | FaultKind.MALFORMED_JSON | FaultKind.WRONG_LENGTH | FaultKind.EMPTY_CODING:
+            return _changed(fault.kind, answer())
         case kind if kind in TOKEN_ANSWERS:
             return _odd_tokens(kind, answer())
         case _:
             return _error(fault, origin)
+
+
+def _changed(kind: FaultKind, response: Response) -> Response:
+    half = len(response.body) // 2
+    match kind:
+        case FaultKind.TRUNCATED:
+            return dataclasses.replace(response, cut_after=half)
+        case FaultKind.EMPTY_CODING:
+            # As S3 stored it for uploads with signed chunks.
+            return dataclasses.replace(response, headers=(*response.headers, ("Content-Encoding", "")))
+        case _:
+            # Complete as HTTP; only the content shows that something is missing.
+            return dataclasses.replace(response, body=response.body[:half])
 
 
 def _odd_tokens(kind: FaultKind, response: Response) -> Response:

@@ -33,6 +33,7 @@ class FaultKind(StrEnum):
     HTML = "html_200"
     MALFORMED_JSON = "malformed_json"
     SLOW = "slow"
+    EMPTY_CODING = "empty_coding"
     LOST = "lost"
     DUPLICATE = "duplicate"
     TOKEN_WITHOUT_EXPIRY = "token_without_expiry"
@@ -72,7 +73,7 @@ _RANDOM: dict[OriginName, set[FaultKind]] = {
 }
 _POSSIBLE: dict[OriginName, set[FaultKind]] = {
     "api": _RANDOM["api"] | TOKEN_ANSWERS | {FaultKind.UNAUTHORIZED, FaultKind.FORBIDDEN, FaultKind.MISSING_SCOPE},
-    "files": _RANDOM["files"],
+    "files": _RANDOM["files"] | {FaultKind.EMPTY_CODING},
     "webhooks": _RANDOM["webhooks"],
 }
 

@@ -7,8 +7,8 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from local.qonto_simulator.invoice_faults import InvoiceFaults
-from local.qonto_simulator.invoices import Attachment
-from local.qonto_simulator.messages import XML, Request, Response, new_trace_id
+from local.qonto_simulator.invoices import XML, Attachment
+from local.qonto_simulator.messages import Request, Response, new_trace_id
 from local.qonto_simulator.presigning import PermissionDeniedError, Presigner
 from local.qonto_simulator.world import World
 

@@ -11,6 +11,9 @@ from local.qonto_simulator.serialization import to_json
 from local.qonto_simulator.timestamps import with_offset, zulu
 
 PDF = "application/pdf"
+XML = "application/xml"
+_FILE_TYPES = (PDF, XML, "image/jpeg", "image/png", "image/webp")
+"""What can be made; Qonto does not accept WebP."""
 
 
 def identifier(*parts: object) -> str:
@@ -21,10 +24,18 @@ def identifier(*parts: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that a user added to an imported invoice, under the user's own name."""
+    """A file that a user added to an imported invoice, under the user's own name.
+
+    Its bytes are `before`, as some programs write it before a PDF's header, and then a valid file.
+    """
 
     file_name: str
     content_type: str
+    before: bytes = b""
+
+    def __post_init__(self) -> None:
+        if self.content_type not in _FILE_TYPES:
+            raise ValueError(f"the content_type of an upload is one of {', '.join(_FILE_TYPES)}")
 
 
 @dataclass(frozen=True, slots=True)

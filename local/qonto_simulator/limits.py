@@ -4,7 +4,11 @@ import math
 from collections import defaultdict, deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from threading import Lock
+from typing import Literal
+
+type RetryAfter = Literal["none", "seconds", "date"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +21,14 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of one address. With `retry_after`, a 429 says how long to wait."""
+    """The limits of one address. `retry_after` is how a 429 says how long to wait, in either form of HTTP."""
 
     windows: tuple[Window, ...] = (
         Window(1_000, timedelta(seconds=10)),
         Window(10_000, timedelta(minutes=10)),
     )
     unauthorized: Window = Window(200, timedelta(hours=1))
-    retry_after: bool = False
+    retry_after: RetryAfter = "none"
 
 
 class Limiter:
@@ -59,11 +63,18 @@ class Limiter:
         with self._lock:
             self._unauthorized[client_ip].append(now)
 
-    def retry_after(self, wait: timedelta) -> tuple[tuple[str, str], ...]:
-        """Return the `Retry-After` header, if this server sends it."""
-        if not self._limits.retry_after:
-            return ()
-        return (("Retry-After", str(max(1, math.ceil(wait.total_seconds())))),)
+    def retry_after(self, wait: timedelta, now: datetime) -> tuple[tuple[str, str], ...]:
+        """Return the `Retry-After` header, if this server sends it. A part of a second counts as a whole one."""
+        seconds = max(1, math.ceil(wait.total_seconds()))
+        match self._limits.retry_after:
+            case "none":
+                return ()
+            case "seconds":
+                return (("Retry-After", str(seconds)),)
+            case "date":
+                # A date has whole seconds.
+                until = now.replace(microsecond=0) + timedelta(seconds=seconds + bool(now.microsecond))
+                return (("Retry-After", format_datetime(until, usegmt=True)),)
 
 
 def _forget(moments: deque[datetime], until: datetime) -> None:

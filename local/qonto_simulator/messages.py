@@ -8,7 +8,6 @@ from typing import Any
 
 JSON = "application/json; charset=utf-8"
 HTML = "text/html; charset=utf-8"
-XML = "application/xml"
 
 
 @dataclass(frozen=True, slots=True)

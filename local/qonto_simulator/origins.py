@@ -99,10 +99,11 @@ class ApiOrigin:
             return _answer_or_refuse(request, self._control.answer)
         if self._limiter is None:
             return self._fault_injector.around("api", request, self._answer)
-        wait = self._limiter.admit(request.client_ip, self._world.now())
+        now = self._world.now()
+        wait = self._limiter.admit(request.client_ip, now)
         if wait is not None:
             refusal = RefusedError(429, "too_many_requests", "Rate limit exceeded")
-            response: Response | None = refusal.response(*self._limiter.retry_after(wait))
+            response: Response | None = refusal.response(*self._limiter.retry_after(wait, now))
             self._fault_injector.note("api", request, response)
             return response
         response = self._fault_injector.around("api", request, self._answer)

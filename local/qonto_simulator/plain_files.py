@@ -21,8 +21,10 @@ def render_plain(attachment: Attachment) -> bytes:
         info = PngInfo()
         info.add_text("Title", title)
         picture.save(content, "PNG", pnginfo=info)
-    else:
+    elif attachment.content_type == "image/jpeg":
         picture.save(content, "JPEG", comment=title)
+    else:
+        picture.save(content, attachment.content_type.removeprefix("image/"))
     return content.getvalue()
 
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, override
 
 import pytest
 
-from local.qonto_simulator import Behaviour, Simulator, World
-from qonto_sync.domain.errors import CredentialsRejected, NotFound, Retriable
+from local.qonto_simulator import Behaviour, Limits, Simulator, World
+from local.qonto_simulator import Window as LimitWindow
+from local.qonto_simulator.invoices import Upload
+from qonto_sync.domain.errors import CredentialsRejected, NotFound, Retriable, UnusableFile
 from qonto_sync.domain.ids import AttachmentId, InvoiceId
 from qonto_sync.domain.invoice import FileKind
 from qonto_sync.domain.request_counts import RequestCounter
@@ -263,6 +265,50 @@ def test_an_attachment_may_tell_when_its_file_was_made() -> None:
             assert invoice.attachment_id
             made_at = source.api.attachment(invoice.attachment_id).updated_at
             assert made_at == (START + timedelta(seconds=10) if told else None)
+
+
+@pytest.mark.parametrize(
+    ("upload", "kind"),
+    [
+        (Upload("a.xml", "application/xml"), FileKind.XML),
+        (Upload("a.jpg", "image/jpeg"), FileKind.JPEG),
+        (Upload("a.png", "image/png"), FileKind.PNG),
+        (Upload("a.pdf", "application/pdf", b"\xef\xbb\xbf"), FileKind.PDF),
+        (Upload("a.pdf", "application/pdf", b"\r\n form 7 of 12\r\n"), FileKind.PDF),
+    ],
+)
+def test_an_imported_file_is_downloaded_as_it_is(upload: Upload, kind: FileKind) -> None:
+    """In each type that Qonto takes, whatever stands before the header of a PDF, and with an empty coding."""
+    with http_source() as source:
+        invoice_id = source.qonto.create(upload=upload)
+        invoice = source.api.invoice(InvoiceId(invoice_id))
+        assert invoice.attachment_id
+        source.simulator.faults.install("empty_coding")
+        with source.files.open(source.api.attachment(invoice.attachment_id), None) as download:
+            assert download
+            assert download.kind is kind
+            assert b"".join(download.parts(1 << 20)) == source.truth(invoice_id)[1]
+
+
+def test_a_file_of_no_accepted_type_is_told_by_its_etag() -> None:
+    """So that the same file again is known as such."""
+    with http_source() as source:
+        invoice_id = source.qonto.create(upload=Upload("a.webp", "image/webp"))
+        invoice = source.api.invoice(InvoiceId(invoice_id))
+        assert invoice.attachment_id
+        attachment = source.api.attachment(invoice.attachment_id)
+        with pytest.raises(UnusableFile, match="ETag"), source.files.open(attachment, None):
+            pass
+
+
+def test_a_wait_told_as_a_date_is_kept() -> None:
+    """The second request is sent again when the limit allows it, not before."""
+    limits = Limits((LimitWindow(1, timedelta(seconds=10)),), retry_after="date")
+    with http_source(limits=limits) as source:
+        for _ in range(2):
+            source.api.page(Window(START - timedelta(days=2), START - timedelta(days=1)), 1, LAYOUT)
+        assert [request.status for request in source.simulator.requests] == [200, 429, 200]
+        assert source.clock.now() - START == timedelta(seconds=10)
 
 
 def test_imported_invoices_are_listed() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import re
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from hashlib import md5
 from typing import Any
@@ -221,13 +222,19 @@ def test_awkward_names_survive_the_way(client: Client, file_name: str) -> None:
 
 @pytest.mark.parametrize("plain", [True, False])
 def test_files_are_what_they_say(make_world: Callable[..., World], *, plain: bool) -> None:
-    """PDF, JPEG and PNG are real, drawn or plain."""
+    """PDF, JPEG, PNG, and WebP, which Qonto does not accept, are real, drawn or plain; UBL is parsed as such."""
     world = make_world(plain_files=plain)
-    for content_type in ("application/pdf", "image/jpeg", "image/png"):
+    for content_type in ("application/pdf", "image/jpeg", "image/png", "image/webp", "application/xml"):
         world.create(upload=Upload("scan", content_type))
     for attachment_id in world.attachment_ids():
         content, kind = world.file(attachment_id), world.attachment(attachment_id).content_type
-        if kind == "application/pdf":
+        if kind == "application/xml":
+            root = ET.fromstring(content)  # noqa: S314 - made by the simulator
+            assert root.tag == "{urn:oasis:names:specification:ubl:schema:xsd:Invoice-2}Invoice"
+            amount = root.find(".//{urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2}PayableAmount")
+            assert amount is not None
+            assert amount.attrib == {"currencyID": world.attachment(attachment_id).printed.body["currency"]}
+        elif kind == "application/pdf":
             assert content.startswith(b"%PDF-1.")
             assert content.rstrip().endswith(b"%%EOF")
             start = int(content.rsplit(b"startxref", 1)[1].split()[0])
@@ -236,6 +243,19 @@ def test_files_are_what_they_say(make_world: Callable[..., World], *, plain: boo
             with Image.open(io.BytesIO(content)) as picture:
                 picture.load()
                 assert Image.MIME[str(picture.format)] == kind
+
+
+@pytest.mark.parametrize("content_type", ["application/pdf", "application/xml"])
+def test_something_may_stand_before_the_file(client: Client, content_type: str) -> None:
+    """It counts in size and ETag."""
+    world = client.simulator.world
+    world.create(upload=Upload("export", content_type, b"\xef\xbb\xbf\r\n"))
+    (attachment_id,) = world.attachment_ids()
+    attachment = client.attachment(attachment_id)
+    response = client.get(attachment["url"])
+    assert response.data == world.file(attachment_id)
+    assert response.data[:6] in {b"\xef\xbb\xbf\r\n%", b"\xef\xbb\xbf\r\n<"}
+    assert int(attachment["file_size"]) == len(response.data)
 
 
 def test_a_drawn_invoice_fills_as_many_pages_as_it_needs(make_world: Callable[..., World]) -> None:

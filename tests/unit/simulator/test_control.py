@@ -45,6 +45,13 @@ def test_the_life_of_an_invoice(client: Client, clock: ManualClock) -> None:
     assert world.file(finalized["attachment_id"]) != before
 
 
+def test_an_upload_by_request(client: Client) -> None:
+    """An imported invoice brings a file of a name and type."""
+    client.control("invoices", upload={"file_name": "a.webp", "content_type": "image/webp"})
+    world = client.simulator.world
+    assert world.file(world.attachment_ids()[0])[8:12] == b"WEBP"
+
+
 def test_deletion(client: Client) -> None:
     """A draft can be deleted once; a final invoice never."""
     world = client.simulator.world
@@ -124,6 +131,10 @@ def test_many_invoices_by_request(client: Client) -> None:
         ("phantoms", {"updated_at": "2026-11-02T09:00:00"}, 422),
         ("phantoms", {"updated_at": "2026-11-02T09:00:00Z", "count": 0}, 422),
         ("phantoms", {"updated_at": "2026-11-02T09:00:00Z", "count": 1.5}, 422),
+        ("invoices", {"upload": {"file_name": "a.txt", "content_type": "text/plain"}}, 422),
+        ("invoices", {"upload": {"content_type": "application/pdf"}}, 422),
+        ("invoices", {"upload": {"file_name": 7, "content_type": "application/pdf"}}, 422),
+        ("invoices", {"upload": "a.pdf"}, 422),
         ("create_many", {"count": -1, "at": "2026-11-02T09:00:00Z"}, 422),
         ("create_many", {"count": 1, "at": "2026-11-02T09:00:00"}, 422),
         ("create_many", {"count": 1, "at": "yesterday"}, 422),

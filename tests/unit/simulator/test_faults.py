@@ -46,6 +46,15 @@ def test_throttling_may_tell_the_wait(client: Client) -> None:
     assert [client.get(LIST).headers.get("Retry-After") for _ in range(2)] == ["7", None]
 
 
+def test_an_empty_coding(client: Client, url: str) -> None:
+    """The file host sends the header without a value, and the file as it is."""
+    client.simulator.faults.install("empty_coding")
+    assert client.get(LIST).headers.get("Content-Encoding") is None
+    first, second = client.get(url), client.get(url)
+    assert (first.headers.get("Content-Encoding"), second.headers.get("Content-Encoding")) == ("", None)
+    assert first.data == second.data
+
+
 def test_shapes_without_the_envelope(client: Client) -> None:
     """A gateway answers HTML, a gated endpoint a message, the sandbox a login page with 200."""
     for kind in ("502", "403", "html_200"):

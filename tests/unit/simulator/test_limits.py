@@ -73,12 +73,23 @@ def test_too_many_401s_are_throttled(client: Client, clock: ManualClock) -> None
 
 def test_a_limit_can_tell_the_wait(world: World, serve: Serve, clock: ManualClock) -> None:
     """`Retry-After` is sent if told so, in whole seconds, rounded up."""
-    limits = Limits((Window(1, timedelta(seconds=10)),), retry_after=True)
+    limits = Limits((Window(1, timedelta(seconds=10)),), retry_after="seconds")
     client = serve(world, limits=limits)
     assert client.get("/v2/client_invoices").status == 200
     clock.move(2.5)
     refused = client.get("/v2/client_invoices")
     assert (refused.status, refused.headers["Retry-After"]) == (429, "8")
+
+
+def test_a_limit_can_tell_the_wait_as_a_date(world: World, serve: Serve, clock: ManualClock) -> None:
+    """`Retry-After` is a date in that form, and never too early."""
+    client = serve(world, limits=Limits((Window(1, timedelta(seconds=10)),), retry_after="date"))
+    assert client.get("/v2/client_invoices").status == 200
+    clock.move(2.5)
+    refused = client.get("/v2/client_invoices")
+    assert (refused.status, refused.headers["Retry-After"]) == (429, "Mon, 02 Nov 2026 09:00:11 GMT")
+    clock.move(7.5)
+    assert client.get("/v2/client_invoices").status == 200
 
 
 def test_limits_can_be_turned_off(world: World, serve: Serve) -> None:
