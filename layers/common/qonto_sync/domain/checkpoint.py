@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Every invoice updated up to `synced_until` is archived, or recorded as pending, itself or in a gap."""
+    """Every invoice updated up to `synced_until` is archived, or recorded as pending, itself or in a gap.
+
+    Of the time after `resume_from` this holds as far as Qonto listed an invoice in it. Where it listed none, the next
+    run asks again: with another organization's key the list would be as empty.
+    """
 
     synced_until: datetime
     version: int
@@ -21,7 +25,7 @@ class Checkpoint:
     run_id: RunId
     """The run that committed it."""
     resume_from: datetime | None = None
-    """Where the next run begins to read: what is older need not be read again. None in a checkpoint of version 0.1."""
+    """Where the next run begins to read: what is older is proven. None in a checkpoint of version 0.1."""
     organization_id: str | None = None
     """Whose invoices these are; None until an invoice says so."""
     committed_at: datetime | None = field(default=None, compare=False)
