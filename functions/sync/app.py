@@ -1,4 +1,4 @@
-"""SyncFunction: takes an event, runs the sync once, returns its result."""
+"""SyncFunction: takes an event, makes one run, returns its result."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ application = cache(Application.from_environment)
 @logger.inject_lambda_context(clear_state=True)
 @failures_logged()
 def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
-    """Runs the sync that the event asks for; a fatal error raises, so that the invocation counts as failed."""
+    """Does what the event asks for; a fatal error raises, so that the invocation counts as failed."""
     request = parse_sync_event(event)
     logger.append_keys(connection=request.connection)
-    report = application().sync(request, context)
+    report = application().run(request, context)
     report_run(report)
     return report.as_dict()

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from qonto_sync.domain.ids import ConnectionName
     from qonto_sync.domain.ledger import LedgerRow, StoredObject
     from qonto_sync.domain.reading import PageLayout
-    from qonto_sync.domain.result import SyncResult
+    from qonto_sync.domain.result import RunResult
     from qonto_sync.domain.window import Window
     from tests.simulation.organization import Organization, Version
     from tests.simulation.scheduler import Process, Scheduler
@@ -153,7 +153,7 @@ class Invariants:
             self.violated("the checkpoint's version did not grow by one")
         self._commits.append(commit)
 
-    def run_ended(self, process: Process, result: SyncResult) -> None:
+    def run_ended(self, process: Process, result: RunResult) -> None:
         """Checks invariant 2: the result agrees with the commits."""
         others = [commit for commit in self._commits if commit.by != process.name and commit.at >= process.started]
         if result.outcome is RunOutcome.SUPERSEDED and not others:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from local.in_memory.sqs import InMemorySqs, Received
     from qonto_sync.domain.ids import ConnectionName
-    from qonto_sync.usecases.sync_run import SyncPolicy
+    from qonto_sync.usecases.window_run import RunPolicy
     from tests.simulation.invariants import Invariants
     from tests.simulation.network import Network
     from tests.simulation.organization import Organization
@@ -61,7 +61,7 @@ class Lambdas:
     dynamodb: SimulatedDynamoDb
     sqs: InMemorySqs
     network: Network
-    policy: SyncPolicy
+    policy: RunPolicy
     invariants: Invariants
     sync_seconds: int
     calls: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))

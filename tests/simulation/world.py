@@ -14,7 +14,7 @@ from unittest.mock import patch
 from local.in_memory.sqs import InMemorySqs
 from qonto_sync.aws import s3_archive
 from qonto_sync.domain.errors import Permanent, Retriable
-from qonto_sync.usecases.sync_run import SyncPolicy
+from qonto_sync.usecases.window_run import RunPolicy
 from tests.fakes import CONNECTION
 from tests.simulation.decisions import Kind
 from tests.simulation.invariants import Invariants
@@ -171,7 +171,7 @@ class _World:
             dynamodb,
             sqs,
             network,
-            SyncPolicy(
+            RunPolicy(
                 initial_sync_from=START - timedelta(days=1),
                 overlap=overlap,
                 lag=lag,

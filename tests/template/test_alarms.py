@@ -13,10 +13,11 @@ import pytest
 from operations.resources import latest_start
 from qonto_sync.clock import InvocationDeadline
 from qonto_sync.domain.checkpoint import Checkpoint
+from qonto_sync.domain.events import SyncRequest
 from qonto_sync.domain.ids import ConnectionName, RunId
 from qonto_sync.domain.ledger import Pending, PendingReason
 from qonto_sync.domain.request_counts import RequestCounter
-from qonto_sync.domain.result import Backlog, RunOutcome, RunReport, SyncResult, Tally, Usage
+from qonto_sync.domain.result import Backlog, RunOutcome, RunReport, RunResult, Tally, Usage
 from qonto_sync.domain.webhook import WebhookOutcome, WebhookResult
 from qonto_sync.domain.window import Window
 from qonto_sync.observability import emit_credential_metrics, emit_webhook_metrics, report_run
@@ -56,9 +57,9 @@ def emitted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     backlog.add(Pending(PendingReason.FAILED, START - timedelta(days=2), START, 1, "why"))
     report_run(
         RunReport(
-            SyncResult(
+            RunResult(
+                request=SyncRequest(ConnectionName("acme")),
                 outcome=RunOutcome.COMMITTED,
-                connection=ConnectionName("acme"),
                 run_id=RunId("run"),
                 window=Window(START, START),
                 tally=Tally(backlog=backlog),

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from qonto_sync.domain.events import SyncRequest
 from qonto_sync.domain.ids import InvoiceId, RunId
+from qonto_sync.usecases.backfill_run import BackfillRun
 from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
 from qonto_sync.usecases.one_organization import OneOrganization
 from qonto_sync.usecases.retry_batch import InvoiceRetry
 from qonto_sync.usecases.retry_messages import RetryMessages
 from qonto_sync.usecases.run_context import RunContext
-from qonto_sync.usecases.sync_run import SyncPolicy, SyncRun
+from qonto_sync.usecases.sync_run import SyncRun
+from qonto_sync.usecases.window_run import RunPolicy
 from tests.fakes import (
     CONNECTION,
     START,
@@ -29,7 +32,8 @@ from tests.fakes import (
 )
 
 if TYPE_CHECKING:
-    from qonto_sync.domain.result import SyncResult
+    from qonto_sync.domain.events import RunRequest
+    from qonto_sync.domain.result import RunResult
 
 
 @dataclass
@@ -43,8 +47,8 @@ class World:
     queue: InMemoryQueue = field(default_factory=InMemoryQueue)
     deadline: CountedDeadline = field(default_factory=CountedDeadline)
     last_deadline: CountedDeadline = field(default_factory=CountedDeadline)
-    policy: SyncPolicy = field(
-        default_factory=lambda: SyncPolicy(
+    policy: RunPolicy = field(
+        default_factory=lambda: RunPolicy(
             initial_sync_from=START - timedelta(days=30),
             overlap=timedelta(minutes=10),
             lag=timedelta(seconds=60),
@@ -85,28 +89,34 @@ class World:
 
     def run(self, run_id: str = "run", *, dry_run: bool = False) -> SyncRun:
         """A run that starts now."""
+        return SyncRun(RunId(run_id), self._context(dry_run=dry_run), self.policy, checkpoints=self.checkpoints)
+
+    def execute(self, request: RunRequest) -> RunResult:
+        """Does now what is asked for."""
+        if isinstance(request, SyncRequest):
+            return self.run(dry_run=request.dry_run).execute()
+        context = self._context(dry_run=request.dry_run)
+        run_id = RunId("backfill")
+        return BackfillRun(run_id, context, self.policy, checkpoints=self.checkpoints, request=request).execute()
+
+    def _context(self, *, dry_run: bool) -> RunContext:
         self.connect()
-        return SyncRun(
-            RunId(run_id),
-            RunContext(
-                CONNECTION,
-                source=self.organization,
-                archiver=self.archiver,
-                ledger=self.ledger,
-                gaps=self.ledger,
-                pending=self.ledger,
-                messages=self.messages,
-                executor=InlineExecutor(),
-                clock=self.clock,
-                deadline=self.deadline,
-                last_deadline=self.last_deadline,
-                dry_run=dry_run,
-            ),
-            self.policy,
-            checkpoints=self.checkpoints,
+        return RunContext(
+            CONNECTION,
+            source=self.organization,
+            archiver=self.archiver,
+            ledger=self.ledger,
+            gaps=self.ledger,
+            pending=self.ledger,
+            messages=self.messages,
+            executor=InlineExecutor(),
+            clock=self.clock,
+            deadline=self.deadline,
+            last_deadline=self.last_deadline,
+            dry_run=dry_run,
         )
 
-    def sync(self, *, dry_run: bool = False) -> SyncResult:
+    def sync(self, *, dry_run: bool = False) -> RunResult:
         """A whole run, 15 minutes later, so that all that was put before is in its window and settled."""
         self.clock.advance(minutes=15)
         return self.run(dry_run=dry_run).execute()

@@ -23,6 +23,7 @@ from qonto_sync.aws.sqs_retry_queue import SqsRetryQueue
 from qonto_sync.aws.state_table import StateTable
 from qonto_sync.bootstrap_credentials import Authentication
 from qonto_sync.clock import InvocationDeadline, LaterDeadline, SystemClock
+from qonto_sync.domain.events import BackfillRequest
 from qonto_sync.domain.ids import RunId
 from qonto_sync.domain.reading import LARGEST_PAGE
 from qonto_sync.domain.request_counts import RequestCounter
@@ -35,19 +36,21 @@ from qonto_sync.qonto.http_client import HttpClient
 from qonto_sync.qonto.http_pool import http_pool
 from qonto_sync.qonto.rate_limiter import RateLimiter, qonto_limits
 from qonto_sync.settings import Settings
+from qonto_sync.usecases.backfill_run import BackfillRun
 from qonto_sync.usecases.credentials import RejectedCredentials
 from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
 from qonto_sync.usecases.one_organization import OneOrganization
 from qonto_sync.usecases.retry_batch import InvoiceRetry, RetryBatch
 from qonto_sync.usecases.retry_messages import RetryMessages
 from qonto_sync.usecases.run_context import RunContext
-from qonto_sync.usecases.sync_run import SyncPolicy, SyncRun
+from qonto_sync.usecases.sync_run import SyncRun
+from qonto_sync.usecases.window_run import RunPolicy
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from botocore.client import BaseClient
 
-    from qonto_sync.domain.events import SyncRequest
+    from qonto_sync.domain.events import RunRequest
     from qonto_sync.domain.ids import ConnectionName
     from qonto_sync.domain.request_counts import AwsService
     from qonto_sync.ports import Deadline
@@ -93,15 +96,15 @@ class Application:
         """Raises `InvalidSettings`, which names every environment variable that is missing or malformed."""
         return Application(Settings.from_environment(os.environ))
 
-    def sync(self, request: SyncRequest, context: LambdaContext) -> RunReport:
-        """Runs the sync that an event asks for.
+    def run(self, request: RunRequest, context: LambdaContext) -> RunReport:
+        """Does what an event asks for.
 
         Raises:
-            Fatal, Retriable: as `SyncRun.execute`.
+            Fatal, Retriable: as `SyncRun.execute` and `BackfillRun.execute`.
         """
         started = self.clock.monotonic()
         invocation = _Invocation(self, context)
-        result = invocation.sync_run(request).execute()
+        result = invocation.run(request).execute()
         usage = Usage(
             requests=invocation.requests.as_dict(),
             aws_requests=invocation.requests.to_aws,
@@ -134,34 +137,34 @@ class _Invocation:
             http=self._qonto_http,
         )
 
-    def sync_run(self, request: SyncRequest) -> SyncRun:
+    def run(self, request: RunRequest) -> SyncRun | BackfillRun:
         application, settings = self._application, self._application.settings
         source = self._source(request.connection)
-        return SyncRun(
-            RunId(uuid.uuid4().hex),
-            RunContext(
-                request.connection,
-                source=source,
-                archiver=self._archiver(request.connection, source),
-                ledger=application.ledger,
-                gaps=application.gaps,
-                pending=application.pending,
-                messages=application.messages,
-                executor=application.executor,
-                clock=application.clock,
-                deadline=self.deadline,
-                last_deadline=LaterDeadline(self.deadline.reserve / 2, self.deadline),
-                dry_run=request.dry_run,
-            ),
-            SyncPolicy(
-                initial_sync_from=settings.initial_sync_from,
-                overlap=settings.overlap,
-                lag=settings.lag,
-                pages_per_slice=settings.pages_per_slice,
-                in_flight=2 * LARGEST_PAGE,
-            ),
-            checkpoints=application.checkpoints,
+        run_id = RunId(uuid.uuid4().hex)
+        context = RunContext(
+            request.connection,
+            source=source,
+            archiver=self._archiver(request.connection, source),
+            ledger=application.ledger,
+            gaps=application.gaps,
+            pending=application.pending,
+            messages=application.messages,
+            executor=application.executor,
+            clock=application.clock,
+            deadline=self.deadline,
+            last_deadline=LaterDeadline(self.deadline.reserve / 2, self.deadline),
+            dry_run=request.dry_run,
         )
+        policy = RunPolicy(
+            initial_sync_from=settings.initial_sync_from,
+            overlap=settings.overlap,
+            lag=settings.lag,
+            pages_per_slice=settings.pages_per_slice,
+            in_flight=2 * LARGEST_PAGE,
+        )
+        if isinstance(request, BackfillRequest):
+            return BackfillRun(run_id, context, policy, checkpoints=application.checkpoints, request=request)
+        return SyncRun(run_id, context, policy, checkpoints=application.checkpoints)
 
     def retry_batch(self) -> RetryBatch:
         application = self._application

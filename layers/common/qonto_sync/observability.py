@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+from qonto_sync.domain.events import SyncRequest
 from qonto_sync.domain.ledger import PendingReason
 
 if TYPE_CHECKING:
@@ -58,15 +59,16 @@ def report_run(report: RunReport) -> None:
             metrics.add_metric(pending_metric(reason), MetricUnit.Count, tally.backlog.by_reason[reason])
         metrics.add_metric("OldestPendingAge", MetricUnit.Seconds, tally.backlog.oldest_age.total_seconds())
         metrics.add_metric("PendingForADay", MetricUnit.Count, tally.backlog.reached_a_day)
-    metrics.add_metadata("connection", result.connection)
+    metrics.add_metadata("connection", result.request.connection)
     metrics.add_metadata("run_id", result.run_id)
     metrics.flush_metrics()
 
-    # Without a datapoint the alarm rings, so a run without a checkpoint needs none.
-    if result.checkpoint:
+    # Without a datapoint the alarm rings, so a run without a checkpoint needs none. A backfill does not say how far the
+    # connection is.
+    if result.checkpoint and isinstance(result.request, SyncRequest):
         lag = result.window.end - result.checkpoint.synced_until
         progress = EphemeralMetrics()
-        progress.add_dimension("connection", result.connection)
+        progress.add_dimension("connection", result.request.connection)
         progress.add_metric("CheckpointLag", MetricUnit.Seconds, max(lag.total_seconds(), 0))
         progress.flush_metrics()
 

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from qonto_sync.domain.errors import InvalidEvent
-from qonto_sync.domain.events import SyncRequest, parse_queue_event, parse_sync_event
+from qonto_sync.domain.events import BackfillRequest, SyncRequest, parse_queue_event, parse_sync_event
 from qonto_sync.domain.ids import ConnectionName, InvoiceId
 from qonto_sync.domain.ledger import PendingReason
 from qonto_sync.domain.messages import RetryMessage, message_body, parse_message
+from qonto_sync.domain.window import Window
+
+if TYPE_CHECKING:
+    from qonto_sync.domain.events import RunRequest
 
 EVENTS = Path(__file__).parents[3] / "events"
 DEFAULT = ConnectionName("default")
+BACKFILL = {"action": "backfill", "from": "2019-01-01T00:00:00Z", "to": "2020-01-01T00:00:00Z"}
+YEAR = Window(datetime(2019, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
@@ -26,11 +33,26 @@ DEFAULT = ConnectionName("default")
         ("scheduler-input.json", SyncRequest(DEFAULT)),
         ("manual-empty.json", SyncRequest(DEFAULT)),
         ("manual-dry-run.json", SyncRequest(DEFAULT, dry_run=True)),
+        ("manual-backfill.json", BackfillRequest(DEFAULT, YEAR)),
     ],
 )
-def test_every_shape_of_event_is_understood(file: str, expected: SyncRequest) -> None:
+def test_every_shape_of_event_is_understood(file: str, expected: RunRequest) -> None:
     """The events that ship with the project, as a schedule or a person sends them."""
     assert parse_sync_event(json.loads((EVENTS / file).read_text())) == expected
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        SyncRequest(ConnectionName("acme")),
+        SyncRequest(ConnectionName("acme"), dry_run=True),
+        BackfillRequest(ConnectionName("acme"), YEAR),
+        BackfillRequest(ConnectionName("acme"), YEAR, dry_run=True),
+    ],
+)
+def test_a_request_is_an_event(request_: RunRequest) -> None:
+    """A run that goes on is asked for like any other."""
+    assert parse_sync_event(json.loads(json.dumps(request_.as_event()))) == request_
 
 
 def test_a_connection_can_be_named() -> None:
@@ -43,10 +65,20 @@ def test_a_connection_can_be_named() -> None:
     [
         ([], "The event is a list, but must be an object such as {}"),
         (None, "The event is a NoneType, but must be an object such as {}"),
-        ({"conection": "acme"}, "unknown key 'conection'; known are 'action', 'connection', 'dry_run'"),
+        ({"conection": "acme"}, "'conection'; for the action 'sync', known are 'action', 'connection', 'dry_run'$"),
         ({"source": "aws.s3", "detail-type": "x"}, "unknown key 'detail-type'"),
-        ({"action": "delete"}, "'action' is 'delete', but must be one of 'sync'"),
-        ({"action": ["sync"]}, r"'action' is \['sync'\], but must be one of 'sync'"),
+        ({"action": "delete"}, "'action' is 'delete', but must be one of 'backfill', 'sync'"),
+        ({"action": ["sync"]}, r"'action' is \['sync'\], but must be one of 'backfill', 'sync'"),
+        ({"from": "2019-01-01T00:00:00Z"}, "unknown key 'from'"),
+        ({**BACKFILL, "until": 1}, "'until'; for the action 'backfill', known are .*'dry_run', 'from', 'to'$"),
+        ({"action": "backfill", "to": "2020-01-01T00:00:00Z"}, "'from' is missing, but must be a time in UTC such as"),
+        ({**BACKFILL, "to": None}, "'to' is None, but must be a time in UTC"),
+        ({**BACKFILL, "to": "2020-01-01"}, "'to' is '2020-01-01', but must be a time in UTC"),
+        ({**BACKFILL, "to": "2020-01-01T00:00:00+02:00"}, "but must be a time in UTC such as '2019-01-01T00:00:00Z'"),
+        ({**BACKFILL, "to": "2020-02-30T00:00:00Z"}, "'to' is '2020-02-30T00:00:00Z', but must be a time in UTC"),
+        ({**BACKFILL, "from": "1999-12-31T23:59:59Z"}, "'from' is 1999-.*, but Qonto has nothing from before 2000-"),
+        ({**BACKFILL, "to": "2018-01-01T00:00:00Z"}, "'to' is 2018.*, but must be later than 'from', which is 2019"),
+        ({**BACKFILL, "to": BACKFILL["from"]}, "'to' is 2019.*, but must be later than 'from'"),
         ({"dry_run": "yes"}, "'dry_run' is 'yes', but must be true or false"),
         ({"dry_run": 1}, "'dry_run' is 1, but must be true or false"),
         ({"connection": "a/b"}, "'connection' is 'a/b', but must be a name of letters"),

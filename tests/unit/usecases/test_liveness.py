@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from qonto_sync.domain.gap import Gap
     from qonto_sync.domain.reading import PageLayout
-    from qonto_sync.domain.result import SyncResult
+    from qonto_sync.domain.result import RunResult
     from tests.fakes import ManualClock
     from tests.unit.conftest import World
 
@@ -56,7 +56,7 @@ def put_at(world: World, count: int, updated_at: datetime, *, created_apart: flo
     return ids
 
 
-def hourly(world: World, seconds: float = 10_000) -> SyncResult:
+def hourly(world: World, seconds: float = 10_000) -> RunResult:
     """A run in the next hour, with so much time."""
     world.clock.advance(hours=1)
     world.deadline = TimedDeadline(world.clock, seconds)  # type: ignore[assignment]

@@ -54,6 +54,7 @@ def test_archives_everything_and_commits_once(world: World) -> None:
     usage = Usage(counter.as_dict(), counter.to_aws, duration_ms=0, memory_mb=1024)
     assert RunReport(result, usage).as_dict() == {
         "outcome": "committed",
+        "action": "sync",
         "connection": "default",
         "run_id": "run",
         "window": {"from": "2026-01-30T12:00:00Z", "to": "2026-03-01T12:14:10Z"},

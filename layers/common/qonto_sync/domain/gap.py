@@ -24,6 +24,8 @@ class GapReason(StrEnum):
     """Qonto answers other requests, but not those for some of the window's invoices."""
     UNFINISHED = "unfinished"
     """The run had no time to read all of it."""
+    BACKFILL = "backfill"
+    """A person asked for it to be read again, and that is not done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from qonto_sync.domain.checkpoint import Checkpoint
     from qonto_sync.domain.errors import ItemError
+    from qonto_sync.domain.events import RunRequest
     from qonto_sync.domain.gap import Gap
-    from qonto_sync.domain.ids import ConnectionName, RunId
+    from qonto_sync.domain.ids import RunId
     from qonto_sync.domain.ledger import LedgerRow, Pending
     from qonto_sync.domain.reading import Reading
     from qonto_sync.domain.request_counts import AwsService, RequestKind
@@ -151,22 +152,26 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class SyncResult:
-    """What a run of the sync did."""
+class RunResult:
+    """What a run did."""
 
+    request: RunRequest
     outcome: RunOutcome
-    connection: ConnectionName
     run_id: RunId
     window: Window
     tally: Tally
     checkpoint: Checkpoint | None
+    """As the run left it; a backfill leaves it as it was."""
+    goes_on_with: RunRequest | None = None
+    """What is left, if this run had no time for all of it and got further. Otherwise the schedule goes on."""
 
     def as_dict(self) -> dict[str, Any]:
         """As the function returns it, without its usage."""
         tally, checkpoint = self.tally, self.checkpoint
         return {
             "outcome": self.outcome.value,
-            "connection": self.connection,
+            "action": self.request.action,
+            "connection": self.request.connection,
             "run_id": self.run_id,
             "window": {"from": to_text(self.window.start), "to": to_text(self.window.end)},
             "slices": {"committed": tally.slices_committed, "planned": tally.slices_planned},
@@ -190,6 +195,7 @@ class SyncResult:
                 "version": checkpoint.version if checkpoint else 0,
                 "synced_until": to_text(checkpoint.synced_until) if checkpoint else None,
             },
+            **({"continue": self.goes_on_with.as_event()} if self.goes_on_with else {}),
         }
 
 
@@ -219,7 +225,7 @@ class Usage:
 class RunReport:
     """What `SyncFunction` returns: the run's result, and what the invocation used."""
 
-    result: SyncResult
+    result: RunResult
     usage: Usage
 
     def as_dict(self) -> dict[str, Any]:

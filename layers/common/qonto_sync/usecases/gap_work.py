@@ -41,6 +41,11 @@ class GapWork:
         """How many gaps are left, of those that were noted or recorded."""
         return len(self._open)
 
+    @property
+    def has_recorded(self) -> bool:
+        """Whether the run has met a gap."""
+        return self._last is not None
+
     def note(self, gap: Gap) -> None:
         """Counts a recorded gap, also one of an earlier run. The index may still list one that was just removed."""
         if gap.id not in self._removed:
@@ -57,8 +62,14 @@ class GapWork:
             self._last = gap
         else:
             self._write(both)
-            self._remove(last)
+            self.remove(last)
             self._last = both
+
+    def keep(self, gap: Gap) -> None:
+        """Writes a gap that stands for what the run itself has yet to read, over what an earlier run wrote of it."""
+        if not self._context.dry_run and not self._context.gaps.record(gap):
+            self._context.gaps.postpone(gap)
+        self.note(gap)
 
     def read_again(self, due: Iterable[Gap]) -> None:
         """Reads these gaps again while there is time. One that certifies is removed, one that shrank is replaced.
@@ -119,7 +130,7 @@ class GapWork:
             return
         for part in left:
             self._write(part)
-        self._remove(gap)
+        self.remove(gap)
         if left:
             _log.info("gap_narrowed", extra={"gap": gap.id, "parts": len(left)})
         else:
@@ -132,7 +143,8 @@ class GapWork:
         self.note(gap)
         return is_new
 
-    def _remove(self, gap: Gap) -> None:
+    def remove(self, gap: Gap) -> None:
+        """Removes a gap of which everything was read."""
         if not self._context.dry_run:
             self._context.gaps.remove(gap)
         self._open.pop(gap.id, None)
