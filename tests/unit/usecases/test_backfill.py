@@ -83,6 +83,15 @@ def test_a_dry_run_tells_and_writes_nothing(world: World, history: list[str]) ->
     assert (world.ledger.saved, world.ledger.gaps, world.archive.versions) == ({}, {}, {})
 
 
+@pytest.mark.usefixtures("history")
+def test_a_dry_run_does_not_go_on(world: World) -> None:
+    """It leaves nothing that a next one could start from."""
+    world.policy = replace(world.policy, pages_per_slice=2)
+    world.deadline = CountedDeadline(looks=30)
+    result = world.execute(replace(REQUEST, dry_run=True))
+    assert (result.outcome, result.goes_on_with, result.tally.slices_committed) == (RunOutcome.PARTIAL, None, 0)
+
+
 @pytest.mark.parametrize("looks", [3, 12, 30, 55, 100])
 def test_an_interrupted_one_goes_on_with_the_rest(world: World, history: list[str], looks: int) -> None:
     """The event of a later run begins where the run before has come to; where none got further, the hourly run does."""

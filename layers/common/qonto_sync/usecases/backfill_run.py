@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, override
 
 from qonto_sync.domain.errors import InvalidEvent, ItemError
 from qonto_sync.domain.gap import Gap, GapReason
-from qonto_sync.domain.result import RunOutcome, RunResult
+from qonto_sync.domain.result import RunResult
 from qonto_sync.domain.times import to_text, whole_seconds
 from qonto_sync.usecases.coverage import Progress
 from qonto_sync.usecases.window_run import WindowRun
@@ -74,7 +74,6 @@ class BackfillRun:
         _log.info("run_started", extra={"from": to_text(run.window.start), "to": to_text(run.window.end)})
         outcome, _ = run.cover(progress, counted_before=None)
         run.tally.gaps = run.gaps.open_count
-        goes_on = outcome is RunOutcome.PARTIAL and not context.dry_run and (progress.has_moved or run.tally.written)
         return RunResult(
             request=request,
             outcome=outcome,
@@ -82,7 +81,7 @@ class BackfillRun:
             window=request.window,
             tally=run.tally,
             checkpoint=checkpoint,
-            goes_on_with=replace(request, window=progress.window) if goes_on else None,
+            goes_on_with=replace(request, window=progress.window) if run.goes_on(outcome, progress) else None,
         )
 
 
@@ -92,7 +91,6 @@ class _Rest(Progress):
     def __init__(self, context: RunContext, run: WindowRun) -> None:
         self._context = context
         self._run = run
-        self.has_moved = False
         self._gap = self._kept(run.window)
 
     @property
@@ -106,7 +104,7 @@ class _Rest(Progress):
     @override
     def commit(self, end: datetime) -> None:
         """Makes the gap smaller, or removes it. It stays if the list may be another organization's."""
-        if not self.would_move(end) or not self._is_proven():
+        if self._context.dry_run or not self.would_move(end) or not self._is_proven():
             return
         done = self._gap
         if end < done.window.end:

@@ -46,8 +46,6 @@ class CheckpointProgress(Progress):
         self._resume_from = resume_from
         self._fresh_from = fresh_from
         self.checkpoint = checkpoint
-        self.has_moved = False
-        """Whether a commit of this run got further than the one before."""
 
     @override
     def would_move(self, end: datetime) -> bool:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 class Progress(ABC):
     """How far the window is covered, in a place that outlives the run."""
 
+    has_moved: bool = False
+    """Whether this run recorded more than the runs before it."""
+
     @abstractmethod
     def commit(self, end: datetime) -> None:
         """Records that the window is covered up to there. It is called again for what was committed before.

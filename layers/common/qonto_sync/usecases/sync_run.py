@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qonto_sync.domain.errors import ClockSkew, InvalidSettings
 from qonto_sync.domain.events import SyncRequest
-from qonto_sync.domain.result import RunOutcome, RunResult
+from qonto_sync.domain.result import RunResult
 from qonto_sync.domain.times import to_text
 from qonto_sync.domain.window import window_to_cover
 from qonto_sync.usecases.checkpoint_progress import CheckpointProgress
@@ -59,7 +59,6 @@ class SyncRun:
         if not context.dry_run:
             run.gaps.read_again(due)
         run.tally.gaps = run.gaps.open_count
-        goes_on = outcome is RunOutcome.PARTIAL and not context.dry_run and (progress.has_moved or run.tally.written)
         return RunResult(
             request=SyncRequest(context.connection, dry_run=context.dry_run),
             outcome=outcome,
@@ -67,7 +66,7 @@ class SyncRun:
             window=window,
             tally=run.tally,
             checkpoint=progress.checkpoint,
-            goes_on_with=SyncRequest(context.connection) if goes_on else None,
+            goes_on_with=SyncRequest(context.connection) if run.goes_on(outcome, progress) else None,
         )
 
     def _window(self, checkpoint: Checkpoint | None) -> Window:

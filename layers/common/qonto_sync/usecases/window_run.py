@@ -78,3 +78,10 @@ class WindowRun:
         if unreachable:
             raise unreachable
         return outcome, due
+
+    def goes_on(self, outcome: RunOutcome, progress: Progress) -> bool:
+        """Whether another run is to go on at once: this one had no time for all of it, and got further.
+
+        A run that got no further would be followed by others that do not either; the schedule starts the next one.
+        """
+        return outcome is RunOutcome.PARTIAL and (progress.has_moved or self.tally.written > 0)
