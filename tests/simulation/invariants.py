@@ -50,6 +50,8 @@ class _Commit(NamedTuple):
     resume_from: datetime
     by: str
     at: datetime
+    is_complete: bool
+    """Whether the run has seen all up to `synced_until`: no late commit entered a list while it was read."""
 
     def is_passed_by(self, later: _Commit) -> bool:
         return later.synced_until >= self.synced_until and later.resume_from >= self.resume_from
@@ -81,9 +83,13 @@ class Invariants:
     unreadable: Collection[str]
     """The invoice whose pages can never be read, if there is one; its gaps stay."""
     phantom_at: datetime | None
+    has_stable_order: bool = True
+    """Whether invoices keep their order in the list, so that a reading from the last page to the first misses none."""
     _commits: list[_Commit] = field(default_factory=list)
     _due: set[tuple[str, int]] = field(default_factory=set)
     _disturbed: set[tuple[str, Window]] = field(default_factory=set)
+    _entered: set[str] = field(default_factory=set)
+    """Processes into whose list a late commit entered. It may hide that another invoice left, and so a third one."""
     _readings: dict[str, _Reading] = field(default_factory=dict)
 
     def violated(self, text: str) -> None:
@@ -105,13 +111,15 @@ class Invariants:
         if reading is None or reading.of != (window, layout):
             reading = self._readings[process] = _Reading((window, layout), set(listed), set(listed))
         reading.grew |= not reading.at_first.issuperset(listed)
+        if reading.grew:
+            self._entered.add(process)
         reading.stayed.intersection_update(listed)
         reading.met.update(on_the_page)
         reading.pages += 1
         if number == 1 and reading.pages > 1:
             del self._readings[process]
             missed = reading.stayed - reading.met
-            if missed and not reading.grew:
+            if missed and not reading.grew and self.has_stable_order:
                 self.violated(f"{process} read all pages and missed {min(missed)}, which was in the list all the time")
 
     def object_written(
@@ -251,7 +259,7 @@ class Invariants:
         if (invoice_id, version.number) not in self._due:
             in_time = version.visible_at <= version.updated_at + self.lag
             last = self._commits[-1]
-            if version.updated_at > (last.synced_until if in_time else last.resume_from):
+            if version.updated_at > (last.synced_until if in_time and last.is_complete else last.resume_from):
                 return False
             self._due.add((invoice_id, version.number))
         return True
@@ -294,7 +302,8 @@ class Invariants:
         synced_until, resume_from = from_text(item["synced_until"]["S"]), from_text(item["resume_from"]["S"])
         if synced_until is None or resume_from is None:
             raise ValueError("synced_until or resume_from is not a time")
-        return _Commit(synced_until, resume_from, item["run_id"]["S"], self.scheduler.now())
+        by = item["run_id"]["S"]
+        return _Commit(synced_until, resume_from, by, self.scheduler.now(), is_complete=by not in self._entered)
 
     def _gaps(self) -> list[Window]:
         gaps = [gap_from_item(item) for pk, item in self.dynamodb.items.items() if pk.startswith("gap#")]

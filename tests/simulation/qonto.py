@@ -94,8 +94,7 @@ class QontoPort:
             _swap_ties(found, (number - 1) * per_page)
         rows = found[(number - 1) * per_page : number * per_page]
         self._fail_if_poisoned(window, rows)
-        if not self._variations.order_may_change and not self._variations.ties_by_page:
-            self._on_page(window, layout, number, _ids(found), _ids(rows))
+        self._on_page(window, layout, number, _ids(found), _ids(rows))
         has_totals = number == 1 or rows
         count = len(found) + self._phantoms(window)
         return InvoicePage(

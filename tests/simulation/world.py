@@ -140,6 +140,7 @@ class _World:
             poison=poison,
             phantom_at=phantom_at,
         )
+        self._invariants.has_stable_order = not (variations.order_may_change or variations.ties_by_page)
         users = Users(
             organization,
             scheduler,
