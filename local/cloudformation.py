@@ -36,6 +36,7 @@ _UNKNOWN_TO_MOTO: Final = {
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Logs::QueryDefinition",
     "AWS::S3::BucketPolicy",
+    "AWS::SQS::QueuePolicy",
     "AWS::SNS::TopicPolicy",
     "AWS::Scheduler::Schedule",
     "AWS::Scheduler::ScheduleGroup",
@@ -82,8 +83,11 @@ def translate(document: dict[str, Any], parameters: Mapping[str, str]) -> dict[s
 
 def create_stack(
     endpoint_url: str, translated: dict[str, Any], parameters: Mapping[str, str]
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Creates the stack on the AWS at `endpoint_url`, and gives its physical ids and its outputs.
+) -> tuple[dict[str, str], dict[str, str], dict[str, Any]]:
+    """Creates the stack on the AWS at `endpoint_url`.
+
+    Gives its physical ids, its outputs, and the destinations of its functions, which moto's CloudFormation passes over:
+    by the function's logical id, as Lambda's API takes them.
 
     Raises:
         DeploymentError: A resource could not be created.
@@ -95,10 +99,13 @@ def create_stack(
     known = {key: item for key, item in translated["Resources"].items() if item["Type"] not in _UNKNOWN_TO_MOTO}
     # Whoever refers to one of the others gets its logical id.
     others = {key: {"Type": "String", "Default": key} for key in translated["Resources"].keys() - known.keys()}
+    destinations = _destinations(translated)
     template = {
         **translated,
         "Resources": _without_nothing(known, translated, parameters),
         "Parameters": {**translated["Parameters"], **others},
+        # moto resolves what is in an output.
+        "Outputs": {**translated["Outputs"], **{key: {"Value": arn} for (key, _, _), arn in destinations.items()}},
     }
     try:
         client.create_stack(
@@ -119,7 +126,21 @@ def create_stack(
         # moto's CloudFormation ignores this property.
         if versioning := resource["Properties"].get("VersioningConfiguration"):
             s3.put_bucket_versioning(Bucket=resources[logical_id], VersioningConfiguration=versioning)
-    return resources, {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    resolved: dict[str, Any] = {}
+    for key, function, condition in destinations:
+        resolved.setdefault(function, {})[condition] = {"Destination": outputs.pop(key)}
+    return resources, outputs, resolved
+
+
+def _destinations(translated: dict[str, Any]) -> dict[tuple[str, str, str], Any]:
+    """The destinations of asynchronous invocations, each by a name, its function, and `OnSuccess` or `OnFailure`."""
+    return {
+        (f"{logical_id}{condition}", resource["Properties"]["FunctionName"]["Ref"], condition): target["Destination"]
+        for logical_id, resource in translated["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::EventInvokeConfig"
+        for condition, target in resource["Properties"]["DestinationConfig"].items()
+    }
 
 
 def _without_nothing(resources: Any, translated: Mapping[str, Any], parameters: Mapping[str, str]) -> Any:

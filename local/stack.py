@@ -17,6 +17,8 @@ from local.cloudformation import DeploymentError, create_stack, read, translate
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mypy_boto3_lambda import LambdaClient
+
 TEMPLATE: Final = Path(__file__).parent.parent / "template.yaml"
 
 
@@ -35,6 +37,8 @@ class DeployedFunction:
     environment: Mapping[str, str]
     log_group: str
     source: Path
+    on_success: str | None = None
+    """The ARN that Lambda sends the results of asynchronous invocations to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,24 @@ class DeployedMapping:
 
 
 @dataclass(frozen=True, slots=True)
+class DeployedTarget:
+    """A function that a rule starts, and which part of the event it is given, as a JSON path."""
+
+    function: DeployedFunction
+    input_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedRule:
+    """A rule of an event bus, as EventBridge describes it."""
+
+    bus_arn: str
+    pattern: str
+    """JSON."""
+    targets: tuple[DeployedTarget, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Stack:
     """The deployed stack. Functions, queues and resources go by their logical ids."""
 
@@ -68,6 +90,7 @@ class Stack:
     functions: Mapping[str, DeployedFunction]
     queues: Mapping[str, DeployedQueue]
     mappings: tuple[DeployedMapping, ...]
+    rules: tuple[DeployedRule, ...]
     resources: Mapping[str, str]
     """Physical ids: names of the bucket and the table, addresses of the queues."""
     outputs: Mapping[str, str]
@@ -92,15 +115,20 @@ def deploy(endpoint_url: str, *, parameters: Mapping[str, str], template: Path =
     if unknown := values.keys() - document["Parameters"].keys():
         raise DeploymentError(f"{template.name} has no parameter {', '.join(sorted(unknown))}")
     translated = translate(document, values)
-    resources, outputs = create_stack(endpoint_url, translated, values)
-    functions = _functions(endpoint_url, translated, resources, folders)
+    resources, outputs, destinations = create_stack(endpoint_url, translated, values)
+    functions = _functions(endpoint_url, translated, resources, folders, destinations)
     queues = _queues(endpoint_url, translated, resources)
     mappings = _mappings(endpoint_url, functions, queues)
-    return Stack(endpoint_url, functions, queues, mappings, resources, outputs)
+    rules = _rules(endpoint_url, functions)
+    return Stack(endpoint_url, functions, queues, mappings, rules, resources, outputs)
 
 
 def _functions(
-    endpoint_url: str, translated: dict[str, Any], resources: Mapping[str, str], folders: Mapping[str, Path]
+    endpoint_url: str,
+    translated: dict[str, Any],
+    resources: Mapping[str, str],
+    folders: Mapping[str, Path],
+    destinations: Mapping[str, Any],
 ) -> dict[str, DeployedFunction]:
     client = session().client("lambda", endpoint_url=endpoint_url)
     functions = {}
@@ -113,6 +141,10 @@ def _functions(
         client.update_function_configuration(
             FunctionName=deployed["FunctionName"], Environment={"Variables": variables}
         )
+        if logical_id in destinations:
+            client.put_function_event_invoke_config(
+                FunctionName=deployed["FunctionName"], DestinationConfig=destinations[logical_id]
+            )
         # moto does not keep the logging configuration.
         group = translated["Resources"][logical_id]["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
         functions[logical_id] = DeployedFunction(
@@ -125,8 +157,35 @@ def _functions(
             environment=variables,
             log_group=resources[group],
             source=folder,
+            on_success=_on_success(client, deployed["FunctionName"]),
         )
     return functions
+
+
+def _on_success(client: LambdaClient, function: str) -> str | None:
+    try:
+        config = client.get_function_event_invoke_config(FunctionName=function)
+    except client.exceptions.ResourceNotFoundException:
+        return None
+    return config["DestinationConfig"].get("OnSuccess", {}).get("Destination")
+
+
+def _rules(endpoint_url: str, functions: Mapping[str, DeployedFunction]) -> tuple[DeployedRule, ...]:
+    client = session().client("events", endpoint_url=endpoint_url)
+    by_arn = {function.arn: function for function in functions.values()}
+    buses = {bus["Name"]: bus["Arn"] for bus in client.list_event_buses()["EventBuses"]}
+    return tuple(
+        DeployedRule(
+            bus_arn=buses[rule["EventBusName"]],
+            pattern=rule["EventPattern"],
+            targets=tuple(
+                DeployedTarget(by_arn[target["Arn"]], target["InputPath"])
+                for target in client.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+            ),
+        )
+        for rule in client.list_rules()["Rules"]
+        if rule["State"] == "ENABLED"
+    )
 
 
 def _queues(endpoint_url: str, translated: dict[str, Any], resources: Mapping[str, str]) -> dict[str, DeployedQueue]:

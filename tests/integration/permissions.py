@@ -106,8 +106,11 @@ def _of_lambda(stack: Stack, logical_id: str) -> list[Request]:
     logs = function.arn.replace(":lambda:", ":logs:").removesuffix(f":function:{function.name}")
     log_stream = f"{logs}:log-group:{function.log_group}:log-stream:2026/03/01/[$LATEST]0"
     own = {
-        # EventInvokeConfig's OnFailure
-        "SyncFunction": [Request("sqs:SendMessage", stack.queues["SyncFailureQueue"].arn)],
+        # EventInvokeConfig's destinations
+        "SyncFunction": [
+            Request("sqs:SendMessage", stack.queues["SyncFailureQueue"].arn),
+            Request("events:PutEvents", stack.functions["SyncFunction"].on_success or ""),
+        ],
         # The event source mapping
         "RetryFunction": [Request(action, stack.queues["RetryQueue"].arn) for action in _POLLING],
         # API Gateway calls it by a permission of the function.

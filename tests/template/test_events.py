@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 MANUAL: Final = {
     "manual-empty": {},
     "manual-connection": {"connection": "acme"},
+    "manual-backfill": {
+        "action": "backfill",
+        "connection": "default",
+        "from": "2019-01-01T00:00:00Z",
+        "to": "2020-01-01T00:00:00Z",
+    },
     "manual-dry-run": {"action": "sync", "dry_run": True},
     "manual-unknown-key": {"connecton": "acme"},
     "scheduler-input": {"connection": "default"},
@@ -126,5 +132,5 @@ def test_webhook_is_what_an_http_api_sends(root: Path, name: str) -> None:
 
 def test_a_typing_error_is_told(root: Path) -> None:
     """The example of a wrong event is wrong in one key, which the error names beside the right ones."""
-    with pytest.raises(InvalidEvent, match=r"'connecton'; known are .*'connection'"):
+    with pytest.raises(InvalidEvent, match=r"'connecton'; for the action 'sync', known are .*'connection'"):
         parse_sync_event(event(root, "manual-unknown-key"))

@@ -102,6 +102,49 @@ def test_failed_run_is_not_repeated_but_kept(resources: dict[str, Any], source: 
     assert config["MaximumEventAgeInSeconds"] < int(number) * SECONDS[unit.removesuffix("s")]
 
 
+def test_a_result_goes_to_the_rule_that_starts_the_next_run(resources: dict[str, Any]) -> None:
+    """Only results of this stack's function that say how to go on, and only the rule may start it."""
+    config = resources["SyncFunctionEventInvokeConfig"]["Properties"]
+    # SAM fills in the partition and the region.
+    bus = "arn:aws:events:eu-central-1:${AWS::AccountId}:event-bus/default"
+    assert config["DestinationConfig"]["OnSuccess"] == {"Destination": {"Fn::Sub": bus}}
+    rule = resources["ContinuationRule"]["Properties"]
+    function, failures = ({"Fn::GetAtt": [name, "Arn"]} for name in ("SyncFunction", "SyncFailureQueue"))
+    assert rule["EventPattern"] == {
+        "source": ["lambda"],
+        "detail-type": ["Lambda Function Invocation Result - Success"],
+        "detail": {
+            "requestContext": {"functionArn": [function, {"Fn::Sub": "${SyncFunction.Arn}:$LATEST"}]},
+            "responsePayload": {"continue": {"connection": [{"exists": True}]}},
+        },
+    }
+    assert rule["Targets"] == [
+        {
+            "Id": "SyncFunction",
+            "Arn": function,
+            "InputPath": "$.detail.responsePayload.continue",
+            "DeadLetterConfig": {"Arn": failures},
+        }
+    ]
+    # The default bus: nothing names another one.
+    assert "EventBusName" not in rule
+    assert resources["ContinuationPermission"]["Properties"] == {
+        "FunctionName": {"Ref": "SyncFunction"},
+        "Action": "lambda:InvokeFunction",
+        "Principal": "events.amazonaws.com",
+        "SourceArn": {"Fn::GetAtt": ["ContinuationRule", "Arn"]},
+    }
+    (statement,) = resources["SyncFailureQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert statement == {
+        "Sid": "ReportUndelivered",
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": failures,
+        "Condition": {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["ContinuationRule", "Arn"]}}},
+    }
+
+
 def test_schedule_starts_the_default_connection(resources: dict[str, Any]) -> None:
     """The schedule sends what a person would send, on time, and keeps what it could not deliver."""
     schedule = resources["SyncFunctionSchedule"]["Properties"]

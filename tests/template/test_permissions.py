@@ -20,6 +20,7 @@ def arn(logical_id: str) -> dict[str, Any]:
 SECRETS: Final = {
     "Fn::Sub": "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${QontoSecretPrefix}*"
 }
+DEFAULT_BUS: Final = {"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"}
 ARCHIVE_AND_CREDENTIALS: Final[dict[str, tuple[set[str], Any]]] = {
     "WriteArchive": (
         {"s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload"},
@@ -41,6 +42,7 @@ EXPECTED: Final[dict[str, dict[str, tuple[set[str], Any]]]] = {
         "FindPending": ({"dynamodb:Query"}, {"Fn::Sub": "${StateTable.Arn}/index/pending"}),
         "QueueRetries": ({"sqs:SendMessage"}, arn("RetryQueue")),
         "ReportFailedRuns": ({"sqs:SendMessage"}, arn("SyncFailureQueue")),
+        "ReportResults": ({"events:PutEvents"}, DEFAULT_BUS),
         "WriteLogs": (LOG_ACTIONS, arn("SyncLogGroup")),
     },
     "RetryRole": {
