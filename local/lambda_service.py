@@ -60,6 +60,25 @@ class LambdaContext:
         return max(0, int((self.deadline - self.clock()) * 1000))
 
 
+class SkippingClock:
+    """Real time, but for a part that is skipped some seconds after each start: the middle of a long invocation."""
+
+    def __init__(self, after: float, skipped: float) -> None:
+        """`skipped` is how many seconds pass at once, `after` how long after a start."""
+        self._after = after
+        self._skipped = skipped
+        self.start()
+
+    def start(self) -> None:
+        """An invocation begins."""
+        self._started_at = time.time()
+
+    def __call__(self) -> float:
+        """Seconds since the epoch. From one invocation to the next they may go back."""
+        now = time.time()
+        return now + self._skipped if now - self._started_at > self._after else now
+
+
 class ExecutionEnvironment:
     """One copy of a function, as Lambda keeps it between invocations.
 

@@ -18,9 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from local.asynchronous import AsynchronousInvocations
 from local.aws import moto_server, put_secret
 from local.event_source import EventSourceMapping
-from local.lambda_service import ExecutionEnvironment, FunctionError
+from local.lambda_service import ExecutionEnvironment, FunctionError, SkippingClock
 from local.organization import real, simulated
 from local.saved_state import SavedState
 from local.screen import InvoiceCounter, Screen
@@ -28,15 +29,17 @@ from local.stack import deploy
 from local.webhook_endpoint import WebhookEndpoint
 from local.webhooks import NotArchived, subscribe
 from operations.aws import OperationFailed
+from qonto_sync.clock import LONGEST_RESERVE_SECONDS
 from qonto_sync.domain.errors import SyncError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from local.organization import Opening, Organization
-    from local.stack import Stack
+    from local.stack import DeployedFunction, Stack
 
 _ROOT: Final = Path(__file__).parent.parent
+_SHORT_RUN: Final = 3.0
 
 
 def main() -> int:
@@ -48,7 +51,7 @@ def main() -> int:
     except ValueError as error:
         screen.fail(str(error))
         return 2
-    run = LocalRun(screen, _ROOT / ".local" / name)
+    run = LocalRun(screen, _ROOT / ".local" / name, has_short_runs=arguments.short_runs)
     try:
         run.execute(opening, json.loads(arguments.event.read_text()))
     except (FunctionError, NotArchived, OperationFailed, SyncError) as error:
@@ -63,9 +66,11 @@ def main() -> int:
 class LocalRun:
     """One run in one folder."""
 
-    def __init__(self, screen: Screen, folder: Path) -> None:
+    def __init__(self, screen: Screen, folder: Path, *, has_short_runs: bool = False) -> None:
+        """With short runs the time of SyncFunction is nearly over after a few seconds."""
         self._screen = screen
         self._folder = folder
+        self._has_short_runs = has_short_runs
         self._saved = SavedState(folder)
         self._log = folder / "functions.log"
 
@@ -102,9 +107,25 @@ class LocalRun:
         return stack
 
     def _sync(self, stack: Stack, event: Mapping[str, Any]) -> None:
-        environment = ExecutionEnvironment(stack.functions["SyncFunction"])
+        function = stack.functions["SyncFunction"]
+        clock = (
+            SkippingClock(_SHORT_RUN, function.timeout - LONGEST_RESERVE_SECONDS) if self._has_short_runs else time.time
+        )
+        environments = {function.arn: ExecutionEnvironment(function, clock=clock)}
+
+        def invoke(started: DeployedFunction, event: Any) -> Any:
+            if isinstance(clock, SkippingClock):
+                clock.start()
+            return environments[started.arn].invoke(event)
+
+        runs = AsynchronousInvocations(stack, invoke).run(function, event)
         with self._screen.bar("SyncFunction") as advance, _listening(InvoiceCounter(advance)):
-            result = environment.invoke(event)
+            for number, result in enumerate(runs, 1):
+                if "continue" in result:
+                    written = result["invoices"]["archived"]
+                    self._screen.say(
+                        f"  run {number} had no time left, with {written} invoices; a rule starts the next"
+                    )
         self._screen.say("  returned")
         self._screen.show_result(result)
 
@@ -193,6 +214,11 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.run", description=__doc__)
     parser.add_argument("--event", type=Path, default=_ROOT / "events" / "scheduled-rule.json", help="an event file")
     parser.add_argument("--invoices", type=int, default=240, help="of a new simulated organization")
+    parser.add_argument(
+        "--short-runs",
+        action="store_true",
+        help=f"a run has no time left after {_SHORT_RUN:g} seconds, and a rule starts the next, as in a long import",
+    )
     parser.add_argument("--fault-rate", type=float, default=0.0, help="share of requests to the simulator that fail")
     return parser.parse_args()
 

@@ -56,25 +56,29 @@ class Screen:
 
 
 class InvoiceCounter(logging.Handler):
-    """Follows a run by its structured log: the same events that CloudWatch gets."""
+    """Follows runs by their structured log: the same events that CloudWatch gets.
+
+    A run that goes on plans the slice again in which the one before had no time left, so one counter can follow both.
+    """
 
     def __init__(self, advance: Callable[[int, int], None]) -> None:
         super().__init__(logging.DEBUG)
         self._advance = advance
+        self._committed = 0
         self._done = 0
-        self._total = 0
+        self._planned = 0
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
         facts = record.__dict__
         match record.getMessage():
             case "slice_planned":
-                self._total += facts["total_count"]
+                self._planned = self._committed + facts["total_count"]
             case "invoice_archived" | "invoice_pending" | "invoice_failed":
                 self._done += 1
-            case "slice_committed":
+            case "slice_committed" | "backfill_committed":
                 # What was archived before is passed over without a word.
-                self._done = self._total
+                self._committed = self._done = self._planned
             case _:
                 return
-        self._advance(self._done, max(self._done, self._total))
+        self._advance(self._done, max(self._done, self._planned))

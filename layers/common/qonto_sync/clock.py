@@ -11,7 +11,7 @@ from qonto_sync.ports import Clock, Deadline
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_LONGEST_RESERVE_SECONDS = 60.0
+LONGEST_RESERVE_SECONDS = 60.0
 _RESERVE = 0.1
 
 
@@ -37,7 +37,7 @@ class InvocationDeadline(Deadline):
     def __init__(self, remaining_millis: Callable[[], int]) -> None:
         """Created when the invocation starts, so that the time left is the function's timeout."""
         self._remaining_millis = remaining_millis
-        self.reserve = min(_LONGEST_RESERVE_SECONDS, _RESERVE * remaining_millis() / 1000)
+        self.reserve = min(LONGEST_RESERVE_SECONDS, _RESERVE * remaining_millis() / 1000)
 
     @override
     def remaining(self) -> float:

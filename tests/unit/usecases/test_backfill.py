@@ -127,6 +127,21 @@ def crash_at(world: World, requests: int) -> None:
     world.qonto.before_page = count
 
 
+@pytest.mark.parametrize("looks", range(2, 40))
+@pytest.mark.parametrize("pages_per_slice", [2, 20])
+def test_no_deadline_makes_it_spin(world: World, history: list[str], looks: int, pages_per_slice: int) -> None:
+    """Also where all that is left is recorded as gaps: the hourly runs read these."""
+    world.policy = replace(world.policy, pages_per_slice=pages_per_slice)
+    world.deadline = CountedDeadline(looks=looks)
+    continued(world, world.execute(REQUEST), looks)
+    world.deadline = CountedDeadline()
+    for _ in range(3):
+        world.clock.advance(hours=1)
+        world.sync()
+    assert is_archived(world, history)
+    assert world.ledger.gaps == {}
+
+
 def test_the_rest_is_recorded_before_anything_is_read(world: World, history: list[str]) -> None:
     """A crash at once leaves a gap, which the hourly run reads, but not while the backfill may be running."""
     crash_at(world, 1)

@@ -74,6 +74,7 @@ class BackfillRun:
         _log.info("run_started", extra={"from": to_text(run.window.start), "to": to_text(run.window.end)})
         outcome, _ = run.cover(progress, counted_before=None)
         run.tally.gaps = run.gaps.open_count
+        left = progress.window if run.goes_on(outcome, progress) else None
         return RunResult(
             request=request,
             outcome=outcome,
@@ -81,7 +82,7 @@ class BackfillRun:
             window=request.window,
             tally=run.tally,
             checkpoint=checkpoint,
-            goes_on_with=replace(request, window=progress.window) if run.goes_on(outcome, progress) else None,
+            goes_on_with=replace(request, window=left) if left else None,
         )
 
 
@@ -91,24 +92,24 @@ class _Rest(Progress):
     def __init__(self, context: RunContext, run: WindowRun) -> None:
         self._context = context
         self._run = run
-        self._gap = self._kept(run.window)
+        self._gap: Gap | None = self._kept(run.window)
 
     @property
-    def window(self) -> Window:
-        return self._gap.window
+    def window(self) -> Window | None:
+        """What is left; None when all of it was read, or recorded as gaps of its own."""
+        return self._gap.window if self._gap else None
 
     @override
     def would_move(self, end: datetime) -> bool:
-        return end > self.window.start
+        return self._gap is not None and end > self._gap.window.start
 
     @override
     def commit(self, end: datetime) -> None:
         """Makes the gap smaller, or removes it. It stays if the list may be another organization's."""
-        if self._context.dry_run or not self.would_move(end) or not self._is_proven():
-            return
         done = self._gap
-        if end < done.window.end:
-            self._gap = self._kept(replace(done.window, start=end))
+        if self._context.dry_run or not done or not self.would_move(end) or not self._is_proven():
+            return
+        self._gap = self._kept(replace(done.window, start=end)) if end < done.window.end else None
         self._run.gaps.remove(done)
         self.has_moved = True
         self._run.tally.slices_committed += 1
