@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from botocore.config import Config
 
+from operations.progress import backfills, catching_up
 from qonto_sync.domain.errors import InvalidEvent
 from qonto_sync.domain.events import parse_sync_event
 from qonto_sync.domain.keys import checkpoint_key
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
 
+    from operations.progress import Item
     from operations.stack import Stack
     from qonto_sync.domain.ids import ConnectionName
 
@@ -36,6 +39,8 @@ class Row:
     schedule: str
     state: str
     synced_until: str
+    progress: tuple[str, ...] = ()
+    """What the connection has yet to read, a line each."""
 
 
 def rows(session: boto3.Session, stack: Stack) -> list[Row]:
@@ -50,7 +55,9 @@ def rows(session: boto3.Session, stack: Stack) -> list[Row]:
 
 def table(found: list[Row]) -> list[str]:
     """The rows as text, in columns."""
-    return columns([("connection", "schedule", "state", "synced until"), *(astuple(row) for row in found)])
+    lines = [("connection", "schedule", "state", "synced until"), *(astuple(row)[:-1] for row in found)]
+    progress = [f"{row.connection}: {line}" for row in found for line in row.progress]
+    return [*columns(lines), *([""] if progress else []), *progress]
 
 
 def columns(lines: Sequence[Sequence[str]]) -> list[str]:
@@ -72,8 +79,10 @@ def _row(scheduler: EventBridgeSchedulerClient, dynamodb: DynamoDBClient, stack:
     connection = _connection(schedule)
     if connection is None:
         return Row(name, schedule["ScheduleExpression"], schedule["State"], "never: its input names no connection")
-    synced_until = _synced_until(dynamodb, stack.state_table, connection)
-    return Row(connection, schedule["ScheduleExpression"], schedule["State"], synced_until or "never")
+    item = dynamodb.get_item(TableName=stack.state_table, Key={"pk": {"S": checkpoint_key(connection)}}).get("Item", {})
+    progress = [*catching_up(item, datetime.now(UTC)), *backfills(_gaps(dynamodb, stack.state_table, connection))]
+    synced_until = item.get("synced_until", {}).get("S", "never")
+    return Row(connection, schedule["ScheduleExpression"], schedule["State"], synced_until, tuple(progress))
 
 
 def _connection(schedule: GetScheduleOutputTypeDef) -> ConnectionName | None:
@@ -85,6 +94,12 @@ def _connection(schedule: GetScheduleOutputTypeDef) -> ConnectionName | None:
         return None
 
 
-def _synced_until(dynamodb: DynamoDBClient, table_name: str, connection: ConnectionName) -> str | None:
-    item = dynamodb.get_item(TableName=table_name, Key={"pk": {"S": checkpoint_key(connection)}}).get("Item", {})
-    return item.get("synced_until", {}).get("S")
+def _gaps(dynamodb: DynamoDBClient, table_name: str, connection: ConnectionName) -> Iterable[Item]:
+    pages = dynamodb.get_paginator("query").paginate(
+        TableName=table_name,
+        IndexName="pending",
+        KeyConditionExpression="pending_for = :connection",
+        FilterExpression="begins_with(pk, :gap)",
+        ExpressionAttributeValues={":connection": {"S": connection}, ":gap": {"S": "gap#"}},
+    )
+    return (item for page in pages for item in page["Items"])

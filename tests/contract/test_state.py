@@ -14,7 +14,7 @@ from qonto_sync.aws.dynamodb_gaps import DynamoDbGaps, DynamoDbPendingIndex
 from qonto_sync.aws.dynamodb_ledger import DynamoDbLedger
 from qonto_sync.aws.refresh_leases import DynamoDbRefreshLeases
 from qonto_sync.aws.state_table import StateTable
-from qonto_sync.domain.checkpoint import Checkpoint
+from qonto_sync.domain.checkpoint import CatchUp, Checkpoint
 from qonto_sync.domain.errors import Misconfigured, Retriable, RowChanged, Superseded
 from qonto_sync.domain.gap import Gap, GapReason
 from qonto_sync.domain.ids import AttachmentId, ConnectionName, ETag, InvoiceId, RunId, Sha256
@@ -223,7 +223,8 @@ def test_the_first_commit_is_version_one(checkpoints: Checkpoints) -> None:
     first = Checkpoint(START, 1, RunId("r"))
     checkpoints.commit(CONNECTION, first)
     assert checkpoints.read(CONNECTION) == first
-    second = Checkpoint(START, 2, RunId("r"), resume_from=START - timedelta(minutes=11))
+    catch_up = CatchUp(START - timedelta(days=9), START - timedelta(minutes=1))
+    second = Checkpoint(START, 2, RunId("r"), resume_from=START - timedelta(minutes=11), catch_up=catch_up)
     checkpoints.commit(CONNECTION, second)
     assert checkpoints.read(CONNECTION) == second
     assert checkpoints.read(ACME) is None

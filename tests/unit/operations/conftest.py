@@ -55,8 +55,20 @@ class Operator:
         key = {"AttributeName": "pk"}
         table = {
             "BillingMode": "PAY_PER_REQUEST",
-            "AttributeDefinitions": [{**key, "AttributeType": "S"}],
+            "AttributeDefinitions": [
+                {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "pending_for", "due_at")
+            ],
             "KeySchema": [{**key, "KeyType": "HASH"}],
+            "GlobalSecondaryIndexes": [
+                {
+                    "IndexName": "pending",
+                    "KeySchema": [
+                        {"AttributeName": "pending_for", "KeyType": "HASH"},
+                        {"AttributeName": "due_at", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
         }
         template = {
             "Parameters": PARAMETERS,
@@ -92,12 +104,14 @@ class Operator:
             "alarms": [{key: value for key, value in alarm.items() if key not in volatile} for alarm in alarms],
         }
 
-    def write_checkpoint(self, connection: str, synced_until: str) -> None:
+    def write_checkpoint(self, connection: str, synced_until: str, **others: str) -> None:
         """What a run leaves."""
-        self.session.client("dynamodb").put_item(
-            TableName=self.output("StateTableName"),
-            Item={"pk": {"S": f"checkpoint#{connection}"}, "synced_until": {"S": synced_until}},
-        )
+        self.write_item(f"checkpoint#{connection}", synced_until=synced_until, **others)
+
+    def write_item(self, pk: str, **texts: str) -> None:
+        """An item of the state table."""
+        item = {name: {"S": text} for name, text in {"pk": pk, **texts}.items()}
+        self.session.client("dynamodb").put_item(TableName=self.output("StateTableName"), Item=item)
 
 
 @pytest.fixture

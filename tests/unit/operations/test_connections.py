@@ -188,6 +188,27 @@ def test_lists_every_connection(operator: Operator) -> None:
     assert rest[7].split() == ["acme-007", "rate(2", "hours)", "DISABLED", "2026-11-24T21:39:36Z"]
 
 
+def test_lists_what_is_still_to_be_read(operator: Operator) -> None:
+    """Of a connection that catches up, and of a backfill; other pending items are left out."""
+    operator.run("add", "acme")
+    operator.write_checkpoint(
+        "acme",
+        "2020-01-01T00:00:00Z",
+        updated_at="2026-11-24T21:39:36Z",
+        catch_up_from="2016-01-01T00:00:00Z",
+        catch_up_since="2026-11-24T21:29:36Z",
+    )
+    window = {"updated_from": "2010-01-01T00:00:00Z", "updated_to": "2011-01-01T00:00:00Z"}
+    for name, pk in (("backfill", "gap#acme#a"), ("unreadable", "gap#acme#b"), ("failed", "invoice#acme#i")):
+        operator.write_item(pk, **window, reason=name, pending_for="acme", due_at="2026-11-24T22:00:00Z")
+    _, said, _ = operator.run("list")
+    _header, row, empty, catching_up, backfill = said.splitlines()
+    assert (row.split()[-1], empty) == ("2020-01-01T00:00:00Z", "")
+    assert catching_up.startswith("acme: catches up: ")
+    assert catching_up.endswith(" left")
+    assert backfill == "acme: backfill: 2010-01-01T00:00:00Z to 2011-01-01T00:00:00Z is still to be read"
+
+
 def test_lists_a_schedule_by_what_it_runs(operator: Operator) -> None:
     """The stack's own has a name by CloudFormation, and one made by hand may name no connection at all."""
     operator.run("add", "acme")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from qonto_sync.domain.checkpoint import CatchUp
 from qonto_sync.domain.errors import DeadlineReached
 from qonto_sync.domain.events import SyncRequest, parse_sync_event
 from qonto_sync.domain.result import RunOutcome
@@ -40,6 +41,28 @@ def test_an_import_goes_on_until_it_is_done(world: World) -> None:
     assert len(results) > 1
     assert results[-1].outcome is RunOutcome.COMMITTED
     assert all(world.archived(id_) == world.source(id_) for id_ in ids)
+
+
+def test_the_checkpoint_says_since_when_it_catches_up(world: World) -> None:
+    """Over all runs until it has, and from where; then a new catch-up begins there."""
+    world.policy = replace(world.policy, pages_per_slice=2)
+    put(world, 30)
+    world.deadline = CountedDeadline(looks=55)
+    result = world.sync()
+    begun = world.clock.now()
+    world.clock.advance(minutes=3)
+    continued(world, result, looks=55)
+    history = world.checkpoints.history
+    catch_ups = [checkpoint.catch_up for checkpoint in history]
+    assert catch_ups[:-1] == [CatchUp(world.policy.initial_sync_from, begun)] * (len(history) - 1)
+    assert catch_ups[-1] == CatchUp(history[-1].synced_until, world.clock.now())
+    resume_from = history[-1].resume_from
+    assert resume_from
+    world.clock.advance(days=1)
+    put(world, 30, "later")
+    world.deadline = CountedDeadline(looks=55)
+    assert world.sync().outcome is RunOutcome.PARTIAL
+    assert history[-1].catch_up == CatchUp(resume_from, world.clock.now())
 
 
 def test_a_run_that_was_finished_does_not_go_on(world: World) -> None:

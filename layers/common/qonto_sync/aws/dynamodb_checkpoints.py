@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, override
 
 from qonto_sync.aws.state_table import from_item, to_item
-from qonto_sync.domain.checkpoint import Checkpoint
+from qonto_sync.domain.checkpoint import CatchUp, Checkpoint
 from qonto_sync.domain.errors import Retriable, RowChanged, Superseded
 from qonto_sync.domain.ids import RunId
 from qonto_sync.domain.keys import checkpoint_key
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class DynamoDbCheckpoints(Checkpoints):
     """One item per connection.
 
-    It has `synced_until`, `resume_from`, `version`, `run_id`, `organization_id` and `updated_at`.
+    It has `synced_until`, `resume_from`, `version`, `run_id`, `organization_id`, `updated_at`, `catch_up_from` and
+    `catch_up_since`.
     """
 
     def __init__(self, table: StateTable, clock: Clock) -> None:
@@ -42,6 +43,8 @@ class DynamoDbCheckpoints(Checkpoints):
             "updated_at": to_text(self._clock.now()),
             "resume_from": to_text(checkpoint.resume_from) if checkpoint.resume_from else None,
             "organization_id": checkpoint.organization_id,
+            "catch_up_from": to_text(checkpoint.catch_up.start) if checkpoint.catch_up else None,
+            "catch_up_since": to_text(checkpoint.catch_up.since) if checkpoint.catch_up else None,
         }
         try:
             self._table.update(
@@ -59,11 +62,13 @@ def _checkpoint(item: Item) -> Checkpoint:
     synced_until = from_text(fields["synced_until"])
     if synced_until is None:
         raise Retriable(f"the checkpoint's synced_until is {fields['synced_until']!r}, which is no time")
+    start, since = from_text(fields.get("catch_up_from")), from_text(fields.get("catch_up_since"))
     return Checkpoint(
         synced_until,
         int(fields["version"]),
         RunId(fields["run_id"]),
         resume_from=from_text(fields.get("resume_from")),
         organization_id=fields.get("organization_id"),
+        catch_up=CatchUp(start, since) if start and since else None,
         committed_at=from_text(fields.get("updated_at")),
     )

@@ -12,6 +12,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class CatchUp:
+    """Where the latest runs that were behind the present began to read, and when: for people who wait for them."""
+
+    start: datetime
+    """Equal to `synced_until` when the connection has caught up."""
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """Every invoice updated up to `synced_until` is archived, or recorded as pending, itself or in a gap.
 
@@ -28,5 +37,7 @@ class Checkpoint:
     """Where the next run begins to read: what is older is proven. None in a checkpoint of version 0.1."""
     organization_id: str | None = None
     """Whose invoices these are; None until an invoice says so."""
+    catch_up: CatchUp | None = None
+    """None in a checkpoint of version 0.1."""
     committed_at: datetime | None = field(default=None, compare=False)
     """When it was committed, by the clock of the run; set when it is read."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, override
 
-from qonto_sync.domain.checkpoint import Checkpoint
+from qonto_sync.domain.checkpoint import CatchUp, Checkpoint
 from qonto_sync.domain.errors import ItemError
-from qonto_sync.domain.times import to_text
+from qonto_sync.domain.times import to_text, whole_seconds
 from qonto_sync.usecases.coverage import Progress
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class CheckpointProgress(Progress):
         self._checkpoints = checkpoints
         self._resume_from = resume_from
         self._fresh_from = fresh_from
+        self._catch_up = CatchUp(resume_from, whole_seconds(context.clock.now()))
         self.checkpoint = checkpoint
 
     @override
@@ -66,12 +67,14 @@ class CheckpointProgress(Progress):
         if self._is_proven():
             self._resume_from = min(end, self._fresh_from)
         resume_from = self._resume_from
+        synced_until = max(end, before.synced_until) if before else end
         checkpoint = Checkpoint(
-            synced_until=max(end, before.synced_until) if before else end,
+            synced_until=synced_until,
             version=before.version + 1 if before else 1,
             run_id=self._run_id,
             resume_from=max(resume_from, before.resume_from or resume_from) if before else resume_from,
             organization_id=self._context.source.organization_id,
+            catch_up=self._caught_up(before, synced_until),
         )
         self._checkpoints.commit(self._context.connection, checkpoint)
         self.has_moved |= before is None or _is_further(checkpoint, before)
@@ -81,6 +84,13 @@ class CheckpointProgress(Progress):
             "slice_committed",
             extra={"synced_until": to_text(checkpoint.synced_until), "version": checkpoint.version},
         )
+
+    def _caught_up(self, before: Checkpoint | None, synced_until: datetime) -> CatchUp:
+        """From where this run and those before it are catching up; from the present if this one has."""
+        if synced_until >= self._fresh_from:
+            return CatchUp(synced_until, whole_seconds(self._context.clock.now()))
+        earlier = before.catch_up if before else None
+        return earlier if before and earlier and earlier.start < before.synced_until else self._catch_up
 
     def _is_proven(self) -> bool:
         """Whether what this run reads is this organization's: Qonto listed an invoice of it.
