@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from bench import prices
+from qonto_sync.clock import LONGEST_RESERVE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +17,9 @@ FULL_CPU_MB: Final = 1_769
 
 QONTO_SECONDS_PER_REQUEST: Final = 600 / 10_000
 """Qonto's long-term rate limit. Lambda also bills the time that a function waits for it."""
+
+RUN_SECONDS: Final = 900 - LONGEST_RESERVE_SECONDS
+"""How long a run goes on before it leaves the rest to the next one: the timeout of SyncFunction, less its reserve."""
 
 _S3_WRITES: Final = ("PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
 
@@ -76,6 +81,11 @@ def seconds_at(run: Mapping[str, Any], memory_mb: int) -> float:
     """
     wall, cpu = float(run["measurement"]["wall"]), float(run["measurement"]["cpu"])
     return max(wall, cpu * max(FULL_CPU_MB / memory_mb, 1))
+
+
+def runs_for(seconds: float) -> int:
+    """How many runs, each started by the one before, so much work takes."""
+    return math.ceil(seconds / RUN_SECONDS)
 
 
 def first_import_seconds(run: Mapping[str, Any], invoices: int, memory_mb: int) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from bench import prices
-from bench.cost import FULL_CPU_MB, Usage, first_import_seconds, seconds_at, usage
+from bench.cost import FULL_CPU_MB, Usage, first_import_seconds, runs_for, seconds_at, usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,13 +39,14 @@ def cost_tables(report: Mapping[str, Any]) -> str:
 def _first_import(new: Mapping[str, Any], memory: int) -> list[str]:
     seconds = first_import_seconds(new, _IMPORT, memory)
     factor = _IMPORT / new["work"]["invoices"]
-    used = usage(new, seconds / factor, memory).times(factor)
+    runs = runs_for(seconds)
+    used = replace(usage(new, seconds / factor, memory).times(factor), invocations=runs)
     usd = used.usd()
     size = sum(new["objects"][kind]["bytes"] for kind in ("json", "pdf")) * factor / 1e9
     heading = (
         f"**A first import of {_number(_IMPORT)} invoices** with files of {new['work']['file_bytes'] / 1000:.0f} KB:"
-        f" {sum(usd.values()):.2f} USD, and {seconds / 3600:.1f} hours of function time at"
-        f" {_number(_IMPORT / seconds * 60)} invoices a minute."
+        f" {sum(usd.values()):.2f} USD, and {seconds / 60:.0f} minutes, at {_number(_IMPORT / seconds * 60)} invoices a"
+        f" minute, in {runs} runs that start one another."
     )
     return [
         heading,
@@ -52,7 +54,8 @@ def _first_import(new: Mapping[str, Any], memory: int) -> list[str]:
         "| | amount | USD |",
         "|---|---:|---:|",
         f"| S3, uploads | {_number(used.puts)} | {usd['S3 requests']:.3f} |",
-        f"| Lambda, GB-seconds | {_number(used.gb_seconds)} | {usd['Lambda']:.3f} |",
+        f"| Lambda, invocations | {runs} | {runs * prices.LAMBDA_REQUEST:.3f} |",
+        f"| Lambda, GB-seconds | {_number(used.gb_seconds)} | {usd['Lambda'] - runs * prices.LAMBDA_REQUEST:.3f} |",
         f"| DynamoDB, write units | {_number(used.write_units)} | {usd['DynamoDB']:.3f} |",
         f"| logs, MB | {used.log_bytes / 1e6:,.1f} | {usd['logs']:.3f} |",
         f"| **in all** | | **{sum(usd.values()):.2f}** |",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections import Counter
 from enum import StrEnum
+from hashlib import blake2b
+from struct import unpack
 from typing import TYPE_CHECKING, NamedTuple, override
 
 if TYPE_CHECKING:
@@ -81,15 +83,19 @@ none of another find failures that runs with a few of every kind do not ("swarm 
 
 
 class SeededDecisions(Decisions):
-    """Draws deviations at random; the same seed always draws the same ones."""
+    """Draws deviations at random; the same seed always draws the same ones, point by point.
+
+    So a new kind of decision leaves the others of a seed as they are.
+    """
 
     def __init__(self, seed: int) -> None:
         super().__init__()
-        self._random = random.Random(seed)  # noqa: S311 - reproducible, and no secret
-        self._rates = {kind: self._random.choice(rates) for kind, rates in _RATES.items()}
+        rates = random.Random(seed)  # noqa: S311 - reproducible, and no secret
+        self._seed = seed
+        self._rates = {kind: rates.choice(found) for kind, found in _RATES.items()}
 
     @override
     def _decide(self, point: Point, options: int) -> int:
-        if self._random.random() >= self._rates[point.kind]:
-            return 0
-        return self._random.randrange(1, options)
+        name = "\0".join(map(str, (self._seed, *point))).encode()
+        drawn, option = unpack("II", blake2b(name, digest_size=8).digest())
+        return 1 + option % (options - 1) if drawn < self._rates[point.kind] * 2**32 else 0

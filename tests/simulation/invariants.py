@@ -12,6 +12,7 @@
    exist, or whose pages cannot be read.
 6. Some hours after the last deviation the checkpoint is near the present, whatever cannot be read.
 7. An invoice that cannot be archived is asked for once a day at last.
+8. A run is followed by another one at once only if something got further while it ran.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qonto_sync.aws.dynamodb_gaps import gap_from_item
 from qonto_sync.aws.ledger_items import row_from_item
+from qonto_sync.domain.events import SyncRequest
+from qonto_sync.domain.gap import GapReason
 from qonto_sync.domain.ids import InvoiceId
 from qonto_sync.domain.keys import checkpoint_key, ledger_key
 from qonto_sync.domain.result import RunOutcome
@@ -83,6 +86,8 @@ class Invariants:
     unreadable: Collection[str]
     """The invoice whose pages can never be read, if there is one; its gaps stay."""
     phantom_at: datetime | None
+    first_due: datetime
+    """What changed before is left to a backfill, which has no promise but to be done in the end."""
     has_stable_order: bool = True
     """Whether invoices keep their order in the list, so that a reading from the last page to the first misses none."""
     _commits: list[_Commit] = field(default_factory=list)
@@ -91,6 +96,10 @@ class Invariants:
     _entered: set[str] = field(default_factory=set)
     """Processes into whose list a late commit entered. It may hide that another invoice left, and so a third one."""
     _readings: dict[str, _Reading] = field(default_factory=dict)
+    has_backfill: bool = False
+    """Whether a backfill has recorded what it is to read."""
+    _further_at: datetime | None = None
+    """When an object, a commit, a gap or an invoice's first row was written last."""
 
     def violated(self, text: str) -> None:
         """Reports a violation."""
@@ -126,6 +135,7 @@ class Invariants:
         self, key: str, before: in_memory_s3.StoredObject | None, now: in_memory_s3.StoredObject
     ) -> None:
         """Checks invariant 3."""
+        self._further_at = self.scheduler.now()
         invoice_id, name = key.split("/")[-2:]
         if name == "invoice.json":
             versions = [known.document for known in self.organization.invoices.get(invoice_id, [])]
@@ -143,7 +153,10 @@ class Invariants:
 
     def item_written(self, before: Item | None, after: Item) -> None:
         """Checks invariant 2 for a checkpoint, and logs a ledger row or a gap."""
+        if before is None or not after["pk"]["S"].startswith("invoice#"):
+            self._further_at = self.scheduler.now()
         if after["pk"]["S"].startswith("gap#"):
+            self.has_backfill |= after["reason"]["S"] == GapReason.BACKFILL
             self._log(f"writes {after['pk']['S']}, {after['reason']['S']}, attempt {after['attempts']['N']}")
             return
         if after["pk"]["S"] != checkpoint_key(self.connection):
@@ -162,12 +175,14 @@ class Invariants:
         self._commits.append(commit)
 
     def run_ended(self, process: Process, result: RunResult) -> None:
-        """Checks invariant 2: the result agrees with the commits."""
+        """Checks invariant 2, that the result agrees with the commits, and invariant 8."""
         others = [commit for commit in self._commits if commit.by != process.name and commit.at >= process.started]
         if result.outcome is RunOutcome.SUPERSEDED and not others:
             self.violated(f"{process.name} returned superseded, but no other run committed")
+        if result.goes_on_with and (self._further_at is None or self._further_at < process.started):
+            self.violated(f"{process.name} goes on, and nothing got further meanwhile")
         own = sum(commit.by == process.name for commit in self._commits)
-        if result.tally.slices_committed != own:
+        if result.tally.slices_committed != own and isinstance(result.request, SyncRequest):
             self.violated(f"{process.name} returned {result.tally.slices_committed} commits, but made {own}")
 
     def check(self) -> None:
@@ -257,6 +272,8 @@ class Invariants:
     def _is_due(self, invoice_id: str, version: Version) -> bool:
         """Whether a committed run must have seen this version, or one that it replaced with the same `updated_at`."""
         if (invoice_id, version.number) not in self._due:
+            if version.updated_at < self.first_due:
+                return False
             in_time = version.visible_at <= version.updated_at + self.lag
             last = self._commits[-1]
             if version.updated_at > (last.synced_until if in_time and last.is_complete else last.resume_from):

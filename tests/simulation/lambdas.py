@@ -16,8 +16,9 @@ from qonto_sync.aws.sqs_retry_queue import SqsRetryQueue
 from qonto_sync.aws.state_table import StateTable
 from qonto_sync.clock import InvocationDeadline, LaterDeadline
 from qonto_sync.domain.errors import Fatal, Retriable, SyncError
-from qonto_sync.domain.events import QueueRecord
+from qonto_sync.domain.events import BackfillRequest, QueueRecord, SyncRequest, parse_sync_event
 from qonto_sync.domain.ids import RunId
+from qonto_sync.usecases.backfill_run import BackfillRun
 from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
 from qonto_sync.usecases.one_organization import OneOrganization
 from qonto_sync.usecases.retry_batch import InvoiceRetry, RetryBatch
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from local.in_memory.sqs import InMemorySqs, Received
+    from qonto_sync.domain.events import RunRequest
     from qonto_sync.domain.ids import ConnectionName
+    from qonto_sync.domain.window import Window
     from qonto_sync.usecases.window_run import RunPolicy
     from tests.simulation.invariants import Invariants
     from tests.simulation.network import Network
@@ -47,6 +50,10 @@ _BATCH_SIZES = (5, 1, 2)
 _CONCURRENCY = 2
 _MAX_QUIET_RETRIES = 2_000
 """More deliveries in the quiet hours than there is work for: more of them mean that messages cause each other."""
+_MAX_CONTINUATIONS = 500
+"""More than any of these worlds has work for."""
+_DELIVERIES = ((1.0,), (), (1.0, 1.0), (1.0, 60.0), (600.0,), (1.0, 5_400.0), (5_400.0,))
+"""After how many seconds EventBridge starts the run that a result asks for: once, never, twice, late."""
 _MANUAL_RUN_AFTER = (None, 0.0, 0.5, 3.0, 30.0, 90.0, 150.0, 300.0)
 """Seconds from the hourly run to a manual invocation of the function; None: there is none."""
 
@@ -71,6 +78,7 @@ class Lambdas:
     _retries: int = 0
     _quiet_retries: int = 0
     _retries_running: int = 0
+    _continuations: int = 0
     _polls_at: datetime | None = None
 
     def run_schedule(self) -> None:
@@ -111,34 +119,24 @@ class Lambdas:
             self._polls_at = max(visible, scheduler.now() + timedelta(seconds=1))
             scheduler.at(self._polls_at, self.poll)
 
-    def _sync(self, name: str) -> None:
-        self._log(f"{name} starts")
-        self.network.scheduler.spawn(name, self.sync_seconds, self._sync_body)
+    def ask_for_backfill(self, window: Window) -> None:
+        """An operator asks for it, and again an hour later if that invocation failed before it recorded anything."""
+        if self.invariants.has_backfill:
+            return
+        self._syncs += 1
+        self._start(f"backfill-{self._syncs}", BackfillRequest(CONNECTION, window))
+        self.network.scheduler.after(3_600, partial(self.ask_for_backfill, window))
 
-    def _sync_body(self, process: Process) -> None:
-        qonto = self._qonto()
-        source = self._organization(qonto)
-        deadline = self._deadline(process, self.sync_seconds)
-        run = SyncRun(
-            RunId(process.name),
-            RunContext(
-                CONNECTION,
-                source=source,
-                archiver=self._archiver(qonto, source),
-                ledger=self._ledger(),
-                gaps=DynamoDbGaps(self._table()),
-                pending=DynamoDbPendingIndex(self._table()),
-                messages=self._messages(),
-                executor=InlineExecutor(),
-                clock=self.network.scheduler,
-                deadline=deadline,
-                last_deadline=LaterDeadline(deadline.reserve / 2, deadline),
-            ),
-            self.policy,
-            checkpoints=self._checkpoints(),
-        )
+    def _sync(self, name: str) -> None:
+        self._start(name, SyncRequest(CONNECTION))
+
+    def _start(self, name: str, request: RunRequest) -> None:
+        self._log(f"{name} starts")
+        self.network.scheduler.spawn(name, self.sync_seconds, partial(self._sync_body, request=request))
+
+    def _sync_body(self, process: Process, request: RunRequest) -> None:
         try:
-            result = run.execute()
+            result = self._run(process, request).execute()
         except (Fatal, Retriable) as error:
             self._log(f"{process.name} fails: {type(error).__name__}: {error}")
         except Exception as error:  # noqa: BLE001 - a use case may raise no other
@@ -146,6 +144,41 @@ class Lambdas:
         else:
             self._log(f"{process.name} ends: {result.outcome}")
             self.invariants.run_ended(process, result)
+            if result.goes_on_with:
+                self._go_on(process.name, result.goes_on_with)
+
+    def _run(self, process: Process, request: RunRequest) -> SyncRun | BackfillRun:
+        qonto = self._qonto()
+        source = self._organization(qonto)
+        deadline = self._deadline(process, self.sync_seconds)
+        context = RunContext(
+            CONNECTION,
+            source=source,
+            archiver=self._archiver(qonto, source),
+            ledger=self._ledger(),
+            gaps=DynamoDbGaps(self._table()),
+            pending=DynamoDbPendingIndex(self._table()),
+            messages=self._messages(),
+            executor=InlineExecutor(),
+            clock=self.network.scheduler,
+            deadline=deadline,
+            last_deadline=LaterDeadline(deadline.reserve / 2, deadline),
+        )
+        run_id, checkpoints = RunId(process.name), self._checkpoints()
+        if isinstance(request, BackfillRequest):
+            return BackfillRun(run_id, context, self.policy, checkpoints=checkpoints, request=request)
+        return SyncRun(run_id, context, self.policy, checkpoints=checkpoints)
+
+    def _go_on(self, name: str, request: RunRequest) -> None:
+        """What EventBridge does with the result."""
+        scheduler, decisions = self.network.scheduler, self.network.decisions
+        event = parse_sync_event(request.as_event())
+        for delay in _DELIVERIES[decisions.pick("eventbridge", "result", Kind.QUEUE, len(_DELIVERIES))]:
+            self._continuations += 1
+            if self._continuations == _MAX_CONTINUATIONS:
+                self.invariants.violated(f"{_MAX_CONTINUATIONS} runs went on from another one")
+            following = f"{name.partition('+')[0]}+{self._continuations}"
+            scheduler.after(delay, partial(self._start, following, event))
 
     def _retry_body(self, process: Process, batch: list[Received]) -> None:
         """What the retry function's handler does, and its event source around it."""

@@ -14,11 +14,13 @@ from qonto_sync.domain.ids import RunId
 from qonto_sync.domain.invoice import Invoice
 from qonto_sync.domain.ledger import LedgerRow
 from qonto_sync.domain.reading import Reading, Union
+from qonto_sync.domain.result import RunOutcome
 from qonto_sync.domain.signatures import Signature
 from qonto_sync.usecases import slice_archiver, sync_run
 from qonto_sync.usecases.gap_work import GapWork
 from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
 from qonto_sync.usecases.window_reader import WindowReader
+from qonto_sync.usecases.window_run import WindowRun
 from qonto_sync.usecases.write_intent import WriteIntent
 
 if TYPE_CHECKING:
@@ -166,6 +168,10 @@ MUTATIONS: Mapping[str, Mutation] = {
         retry_schedule, "is_overdue", lambda _pending, _now: False
     ),
     "gaps are not recorded": Mutation(GapWork, "record", lambda *_: None),
+    "what a backfill has yet to read is not recorded": Mutation(GapWork, "keep", lambda *_: None),
+    "a run goes on although it got no further": Mutation(
+        WindowRun, "goes_on", lambda _run, outcome, _progress: outcome is RunOutcome.PARTIAL
+    ),
     "gaps are not read again": Mutation(GapWork, "read_again", lambda *_: None),
     "reading does not go on at resume_from": Mutation(dynamodb_checkpoints, "_checkpoint", _without_resume_from),
     "readings are added up although the count has shrunk": Mutation(Union, "begin", _whatever_the_count),

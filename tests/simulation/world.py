@@ -14,6 +14,7 @@ from unittest.mock import patch
 from local.in_memory.sqs import InMemorySqs
 from qonto_sync.aws import s3_archive
 from qonto_sync.domain.errors import Permanent, Retriable
+from qonto_sync.domain.window import Window
 from qonto_sync.usecases.window_run import RunPolicy
 from tests.fakes import CONNECTION
 from tests.simulation.decisions import Kind
@@ -118,6 +119,7 @@ class _World:
         is_for_ever = poison and poison.until > START + timedelta(hours=_BUSY_HOURS)
         has_phantom = choose("phantom", (False, False, True))
         phantom_at = START - timedelta(minutes=145, seconds=0.5) if has_phantom else None
+        has_backfill = choose("backfill", (False, False, True))
         self._invariants = Invariants(
             CONNECTION,
             organization,
@@ -128,6 +130,7 @@ class _World:
             lag,
             unreadable={poison.invoice_id} if poison and is_for_ever else frozenset(),
             phantom_at=phantom_at,
+            first_due=START if has_backfill else START - timedelta(days=1),
         )
         s3.on_write = self._invariants.object_written
         dynamodb.on_write = self._invariants.item_written
@@ -173,7 +176,7 @@ class _World:
             sqs,
             network,
             RunPolicy(
-                initial_sync_from=START - timedelta(days=1),
+                initial_sync_from=self._invariants.first_due,
                 overlap=overlap,
                 lag=lag,
                 pages_per_slice=choose("pages per slice", _PAGES_PER_SLICE),
@@ -183,6 +186,9 @@ class _World:
             sync_seconds,
         )
         sqs.on_change = self._lambdas.schedule_poll
+        if has_backfill:
+            window = Window(START - timedelta(days=1), START)
+            scheduler.at(START + timedelta(minutes=50), partial(self._lambdas.ask_for_backfill, window))
 
     def run(self) -> None:
         """Some hours with deviations, then hours without, until the world is at rest."""

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from bench.cost import Usage, first_import_seconds, seconds_at, usage
+from bench.cost import RUN_SECONDS, Usage, first_import_seconds, runs_for, seconds_at, usage
+from local.cloudformation import read
+from local.stack import TEMPLATE
 
 RUN: dict[str, Any] = {
     "work": {"invoices": 1_000},
@@ -38,6 +40,13 @@ def test_a_function_with_little_memory_computes_longer() -> None:
 def test_qontos_limit_decides_how_long_a_first_import_takes() -> None:
     """1 010 requests per thousand invoices, at 10 000 requests in ten minutes."""
     assert first_import_seconds(RUN, 100_000, 1_024) == pytest.approx(101_000 * 0.06)
+
+
+def test_a_first_import_is_cut_into_runs() -> None:
+    """Each ends a minute before the function's timeout."""
+    timeout = read(TEMPLATE)["Resources"]["SyncFunction"]["Properties"]["Timeout"]
+    assert timeout - 60 == RUN_SECONDS
+    assert [runs_for(seconds) for seconds in (1, RUN_SECONDS, RUN_SECONDS + 1, 101_000 * 0.06)] == [1, 1, 2, 8]
 
 
 def test_usage_adds_up() -> None:
