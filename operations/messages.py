@@ -73,10 +73,10 @@ def subscriptions_table(found: list[Subscription], stored: list[str]) -> list[st
 
 
 def invoke_command(stack: Stack, connection: ConnectionName) -> str:
-    """Runs the connection now and waits for the result."""
+    """Starts a run of the connection now; runs follow one another until it has caught up."""
     return (
         f"aws lambda invoke --region {stack.region} --function-name {stack.sync_function_arn}"
-        " --cli-binary-format raw-in-base64-out --cli-read-timeout 900"
+        " --invocation-type Event --cli-binary-format raw-in-base64-out"
         f" --payload {shlex.quote(sync_event(connection))} /dev/stdout"
     )
 
