@@ -16,6 +16,7 @@ from qonto_sync.domain.invoice import Attachment, FileKind, Invoice, InvoicePage
 from qonto_sync.domain.ledger import LedgerRow, StoredObject
 from qonto_sync.domain.reading import LARGEST_PAGE, LAYOUTS
 from qonto_sync.domain.times import from_text, to_precise_text
+from qonto_sync.domain.window import EARLIEST, LATEST
 from qonto_sync.ports import (
     ArchiveStore,
     AttachmentFiles,
@@ -168,7 +169,8 @@ class FakeQonto(InvoiceSource, AttachmentFiles):
         listed = found[first : first + per_page]
         if not self.poisoned.isdisjoint(fields["id"] for fields in listed):
             raise self.poison
-        rows = tuple(self._invoice(fields["id"], listed_until=window.filter_bounds[1]) for fields in listed)
+        listed_until = window.filter_bounds[1] or self._clock.now()
+        rows = tuple(self._invoice(fields["id"], listed_until=listed_until) for fields in listed)
         if number > 1 and not rows:
             return InvoicePage(number, (), None, 0, self.skew)
         count = len(found) + self.uncounted
@@ -179,7 +181,7 @@ class FakeQonto(InvoiceSource, AttachmentFiles):
         return max(self._per_page - (LARGEST_PAGE - layout.per_page), 1)
 
     def _matching(self, window: Window) -> list[dict[str, Any]]:
-        start, end = window.filter_bounds
+        start, end = (bound or limit for bound, limit in zip(window.filter_bounds, (EARLIEST, LATEST), strict=True))
         start, end = start + self._margin, end - self._margin
         created_from, created_to = window.created_filter_bounds
         return [

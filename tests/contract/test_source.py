@@ -319,6 +319,20 @@ def test_imported_invoices_are_listed() -> None:
         assert [invoice.id for invoice in source.api.page(source.window(), 1, LAYOUT).invoices] == [imported]
 
 
+def test_an_edit_does_not_leave_a_window_of_creation(source: Source) -> None:
+    """It has what was created in that time, in its present form."""
+    first, second, third = source.create(3)
+    window = Window.of_creation(START, START + timedelta(seconds=2))
+    source.clock.advance(minutes=10)
+    source.edit(first)
+    page = source.api.page(window, 1, LAYOUT)
+    assert [invoice.id for invoice in page.invoices] == [first, second, third]
+    assert page.invoices[0].document == source.truth(first)[0]
+    assert page.invoices[0].is_listed
+    day_before = Window.of_creation(START - timedelta(days=1), START - timedelta(seconds=5))
+    assert source.api.page(day_before, 1, LAYOUT).invoices == ()
+
+
 @pytest.mark.parametrize("bounds", ["inclusive", "exclusive"])
 def test_the_bounds_of_a_window_belong_to_it(bounds: Any) -> None:
     """Whatever the source thinks of bounds."""

@@ -99,7 +99,10 @@ class QontoPort:
         count = len(found) + self._phantoms(window)
         return InvoicePage(
             number,
-            tuple(_invoice(version, requested_at, listed_until=window.filter_bounds[1]) for version in rows),
+            tuple(
+                _invoice(version, requested_at, listed_until=window.filter_bounds[1] or requested_at)
+                for version in rows
+            ),
             total_count=count if has_totals else None,
             total_pages=-(-count // per_page) if has_totals else 0,
             clock_skew=timedelta(0),
@@ -179,10 +182,8 @@ class QontoPort:
         return found
 
     def _is_in(self, window: Window, updated_at: datetime, created_at: datetime) -> bool:
-        created_from, created_to = window.created_filter_bounds
-        return self._matches(updated_at, *window.filter_bounds) and self._matches(
-            created_at, created_from or _LONG_AGO, created_to or _NEVER
-        )
+        instants = ((updated_at, window.filter_bounds), (created_at, window.created_filter_bounds))
+        return all(self._matches(at, start or _LONG_AGO, end or _NEVER) for at, (start, end) in instants)
 
     def _matches(self, instant: datetime, start: datetime, end: datetime) -> bool:
         return start <= instant <= end if self._variations.inclusive else start < whole_seconds(instant) < end

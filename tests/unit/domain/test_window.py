@@ -16,6 +16,7 @@ from tests.fakes import START
 OVERLAP = timedelta(minutes=10)
 LAG = timedelta(seconds=60)
 HOUR = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
 
 
 def test_first_run_starts_at_the_initial_time() -> None:
@@ -111,5 +112,20 @@ def test_filters_cover_every_reading_of_the_bounds() -> None:
     """Whether the source includes its bounds or not, what is in the window is in the answer."""
     window = Window(START, START + HOUR)
     start, end = window.filter_bounds
+    assert start
+    assert end
     assert start < window.start
     assert end > window.end
+
+
+def test_a_window_of_creation_has_no_bounds_of_its_updates() -> None:
+    """So that no edit takes an invoice out of it."""
+    window = Window.of_creation(START, START + HOUR)
+    assert window.filter_bounds == (None, None)
+    assert window.created_filter_bounds == (START - SECOND, START + HOUR + SECOND)
+    halves = window.halves_by_creation()
+    assert halves == (
+        Window.of_creation(START, START + HOUR / 2),
+        Window.of_creation(START + HOUR / 2, START + HOUR),
+    )
+    assert Window.of_creation(START, START + SECOND).halves_by_creation() is None

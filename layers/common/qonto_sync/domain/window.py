@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """Before Qonto's first invoice. A cut by `created_at` begins here if the window has no lower bound for it."""
 
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+"""After Qonto's last invoice."""
+
 type Bounds = tuple[datetime | None, datetime | None]
 
 
@@ -30,6 +33,14 @@ class Window:
     created_to: datetime | None = None
     """None: however young."""
 
+    @staticmethod
+    def of_creation(start: datetime, end: datetime) -> Window:
+        """The invoices created in this time, whenever they were updated.
+
+        No edit removes an invoice from it, and after its end none enters: only the deletion of a draft changes it.
+        """
+        return Window(EARLIEST, LATEST, start, end)
+
     @property
     def is_empty(self) -> bool:
         """Whether it contains no time, so that there is nothing to read."""
@@ -41,12 +52,14 @@ class Window:
         return self.end - self.start <= ONE_SECOND
 
     @property
-    def filter_bounds(self) -> tuple[datetime, datetime]:
+    def filter_bounds(self) -> Bounds:
         """The bounds on `updated_at` to filter by, so that the list contains every invoice of this window.
 
         Whether Qonto includes its bounds, and how precisely it compares, is unknown. One second more on either side
-        covers every case.
+        covers every case. A window of all time has no bounds.
         """
+        if self.start <= EARLIEST and self.end >= LATEST:
+            return None, None
         return self.start - ONE_SECOND, self.end + ONE_SECOND
 
     @property
@@ -67,7 +80,7 @@ class Window:
         A window of one second is cut by `created_at`, and one that is a second long on both cannot be cut.
         """
         middle = whole_seconds(self.start + (self.end - self.start) / 2)
-        return self.cut_at(middle) or self._cut_by_creation()
+        return self.cut_at(middle) or self.halves_by_creation()
 
     def cut_at(self, instant: datetime) -> tuple[Window, Window] | None:
         """The parts before and after the instant of `updated_at`; None when it is not inside the window."""
@@ -75,7 +88,8 @@ class Window:
             return None
         return replace(self, end=instant), replace(self, start=instant)
 
-    def _cut_by_creation(self) -> tuple[Window, Window] | None:
+    def halves_by_creation(self) -> tuple[Window, Window] | None:
+        """The invoices created in the earlier and in the later half; None when the window cannot be cut so."""
         earliest = self.created_from or min(EARLIEST, self.start)
         # No invoice is created after it was updated; the outer parts have no bound, in case that this is wrong.
         latest = self.created_to or max(self.end, earliest)

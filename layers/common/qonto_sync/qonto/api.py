@@ -64,7 +64,7 @@ class QontoApi(InvoiceSource):
             return InvoicePage(number, (), None, 0, skew)
         if response.status != HTTPStatus.OK:
             raise _list_error(response)
-        _, listed_until = window.filter_bounds
+        listed_until = window.filter_bounds[1] or requested_at
         listed = partial(_listed, requested_at=requested_at, listed_until=listed_until)
         answer = _object(response, "the list of client invoices", {"client_invoices": listed})
         if "client_invoices" not in answer:
@@ -136,20 +136,16 @@ class QontoApi(InvoiceSource):
 
 
 def _query(window: Window, number: int, layout: PageLayout) -> str:
-    start, end = window.filter_bounds
-    created_from, created_to = window.created_filter_bounds
+    bounds = (*window.filter_bounds, *window.created_filter_bounds)
+    names = ("updated_at_from", "updated_at_to", "created_at_from", "created_at_to")
+    filters = {f"filter[{name}]": to_text(bound) for name, bound in zip(names, bounds, strict=True) if bound}
     parameters: dict[str, str | int] = {
-        "filter[updated_at_from]": to_text(start),
-        "filter[updated_at_to]": to_text(end),
+        **filters,
         "exclude_imported": "false",
         "sort_by": "created_at:desc" if layout.newest_first else "created_at:asc",
         "per_page": layout.per_page,
         "page": number,
     }
-    if created_from:
-        parameters["filter[created_at_from]"] = to_text(created_from)
-    if created_to:
-        parameters["filter[created_at_to]"] = to_text(created_to)
     return urlencode(parameters)
 
 
