@@ -153,7 +153,7 @@ def test_a_wrong_event_is_a_clear_error(deployed: Deployed) -> None:
     error = failing(deployed(), {"conection": "acme"})
     assert (error.error_type, error.error_message) == (
         "InvalidEvent",
-        "The event has the unknown key 'conection'; known are 'action', 'connection', 'dry_run'",
+        "The event has the unknown key 'conection'; for the action 'sync', known are 'action', 'connection', 'dry_run'",
     )
 
 
