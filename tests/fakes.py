@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, override
 
+from qonto_sync.domain.certificate import ReconciliationRecord
 from qonto_sync.domain.errors import NotFound, ObjectChanged, Retriable, RowChanged, Superseded
 from qonto_sync.domain.ids import ConnectionName, ETag, InvoiceId, Sha256
 from qonto_sync.domain.invoice import Attachment, FileKind, Invoice, InvoicePage
 from qonto_sync.domain.ledger import LedgerRow, StoredObject
 from qonto_sync.domain.reading import LARGEST_PAGE, LAYOUTS
+from qonto_sync.domain.reconciliation import ListedObject
 from qonto_sync.domain.times import from_text, to_precise_text
 from qonto_sync.domain.window import EARLIEST, LATEST
 from qonto_sync.ports import (
@@ -27,6 +29,8 @@ from qonto_sync.ports import (
     InvoiceSource,
     Ledger,
     PendingIndex,
+    Publications,
+    Reconciliations,
     RetryQueue,
     SigningSecrets,
 )
@@ -258,7 +262,7 @@ class FakeObject:
 
 
 @dataclass
-class InMemoryArchive(ArchiveStore):
+class InMemoryArchive(ArchiveStore, Publications):
     """A bucket that keeps all versions. `before_put` is called before each write."""
 
     versions: dict[str, list[FakeObject]] = field(default_factory=dict)
@@ -290,6 +294,22 @@ class InMemoryArchive(ArchiveStore):
         self.documents_read += 1
         there = self.head(stored.key)
         return self.content(stored.key) if there and there.etag == stored.etag else None
+
+    @override
+    def objects(self, prefix: str, *, start_after: str) -> Iterator[ListedObject]:
+        for key in sorted(self.versions):
+            if key.startswith(prefix) and key > start_after:
+                found = self.versions[key][-1]
+                yield ListedObject(key, found.etag, len(found.content))
+
+    @override
+    def put(self, key: str, content: bytes, *, content_type: str, expected: StoredObject | None) -> StoredObject:
+        return self._put(key, content, (content_type, None), expected)
+
+    @override
+    def read(self, key: str) -> tuple[StoredObject, bytes] | None:
+        found = self.head(key)
+        return (found, self.content(key)) if found else None
 
     def _put(
         self, key: str, content: bytes, headers: tuple[str, str | None], expected: StoredObject | None
@@ -403,6 +423,24 @@ class InMemoryCheckpoints(Checkpoints):
             raise Superseded(f"another run committed the checkpoint of {connection!r}")
         self.saved[connection] = checkpoint
         self.history.append(checkpoint)
+
+
+@dataclass
+class InMemoryReconciliations(Reconciliations):
+    """The records."""
+
+    saved: dict[ConnectionName, ReconciliationRecord] = field(default_factory=dict)
+
+    @override
+    def read(self, connection: ConnectionName) -> ReconciliationRecord:
+        return self.saved.get(connection, ReconciliationRecord())
+
+    @override
+    def write(self, connection: ConnectionName, record: ReconciliationRecord) -> ReconciliationRecord:
+        if self.read(connection).version != record.version:
+            raise RowChanged(f"another run wrote the record of {connection!r}")
+        self.saved[connection] = replace(record, version=record.version + 1)
+        return self.saved[connection]
 
 
 @dataclass

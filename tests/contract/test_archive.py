@@ -12,13 +12,14 @@ from local.aws import REGION, session
 from qonto_sync.aws import s3_archive
 from qonto_sync.aws.s3_archive import S3Archive
 from qonto_sync.domain.errors import AccessDenied, Misconfigured, ObjectChanged, Retriable
+from qonto_sync.domain.reconciliation import ListedObject
 from tests.fakes import FakeDownload, InMemoryArchive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qonto_sync.domain.ledger import StoredObject
-    from qonto_sync.ports import ArchiveStore
+    from qonto_sync.ports import ArchiveStore, Publications
 
 KEY = "default/client_invoices/2026/03/a/invoice.json"
 FILE = "default/client_invoices/2026/03/a/f.pdf"
@@ -216,3 +217,51 @@ def _denying(client: Any) -> Any:
     stubber = Stubber(client)
     stubber.add_client_error("put_object", "AccessDenied")
     return stubber
+
+
+@pytest.fixture(params=["fake", "s3"])
+def publications(request: pytest.FixtureRequest) -> Publications:
+    """Each implementation in turn."""
+    if request.param == "fake":
+        return InMemoryArchive()
+    bucket: Bucket = request.getfixturevalue("bucket")
+    return S3Archive(bucket.client, bucket.name)
+
+
+def test_objects_are_listed_in_the_order_of_their_keys(archive: ArchiveStore) -> None:
+    """Those below a prefix, after a key, with what a ledger's row says of them."""
+    keys = [f"default/client_invoices/2026/{month}/{id_}/invoice.json" for month in ("02", "03") for id_ in ("b", "a")]
+    stored = {
+        key: archive.put_document(key, key.encode(), file_name=None, expected=None)
+        for key in [*keys, "other/client_invoices/2026/03/c/invoice.json"]
+    }
+    listed = list(archive.objects("default/client_invoices/", start_after=""))
+    assert listed == [ListedObject(key, stored[key].etag, stored[key].size) for key in sorted(keys)]
+    later = archive.objects("default/client_invoices/", start_after="default/client_invoices/2026/03")
+    assert [found.key for found in later] == sorted(keys)[2:]
+    assert list(archive.objects("nobody/", start_after="")) == []
+
+
+@pytest.mark.slow
+def test_more_objects_than_fit_a_page_are_listed(bucket: Bucket) -> None:
+    """S3 lists a thousand at a time."""
+    for number in range(1_005):
+        bucket.client.put_object(Bucket=bucket.name, Key=f"default/{number:04}", Body=b"")
+    listed = list(S3Archive(bucket.client, bucket.name).objects("default/", start_after="default/0001"))
+    assert [found.key for found in listed] == [f"default/{number:04}" for number in range(2, 1_005)]
+
+
+def test_a_publication_is_replaced_by_compare_and_swap(publications: Publications) -> None:
+    """Over what was read; the same content again writes nothing."""
+    key = "default/inventory/certificate.json"
+    assert publications.read(key) is None
+    first = publications.put(key, b"1", content_type="application/json", expected=None)
+    assert publications.read(key) == (first, b"1")
+    assert publications.put(key, b"1", content_type="application/json", expected=first) == first
+    second = publications.put(key, b"2", content_type="application/json", expected=first)
+    with pytest.raises(ObjectChanged):
+        publications.put(key, b"3", content_type="application/json", expected=first)
+    with pytest.raises(ObjectChanged):
+        publications.put(key, b"3", content_type="application/json", expected=None)
+    assert publications.read(key) == (second, b"2")
+    assert publications.head(key) == second

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,21 +13,25 @@ from botocore.exceptions import ClientError
 from qonto_sync.aws.dynamodb_checkpoints import DynamoDbCheckpoints
 from qonto_sync.aws.dynamodb_gaps import DynamoDbGaps, DynamoDbPendingIndex
 from qonto_sync.aws.dynamodb_ledger import DynamoDbLedger
+from qonto_sync.aws.dynamodb_reconciliations import DynamoDbReconciliations
 from qonto_sync.aws.refresh_leases import DynamoDbRefreshLeases
 from qonto_sync.aws.state_table import StateTable
+from qonto_sync.domain.certificate import MonthRecord, Pass, ReconciliationRecord, UncertifiedMonth
 from qonto_sync.domain.checkpoint import CatchUp, Checkpoint
 from qonto_sync.domain.errors import Misconfigured, Retriable, RowChanged, Superseded
 from qonto_sync.domain.gap import Gap, GapReason
 from qonto_sync.domain.ids import AttachmentId, ConnectionName, ETag, InvoiceId, RunId, Sha256
 from qonto_sync.domain.invoice import Revision
 from qonto_sync.domain.ledger import LedgerRow, Pending, PendingReason, StoredFile, StoredObject
+from qonto_sync.domain.months import month_after, month_of
+from qonto_sync.domain.reconciliation import Difference
 from qonto_sync.domain.secret import RefreshLease
 from qonto_sync.domain.window import Window
 from tests.contract.table import create_state_table
-from tests.fakes import CONNECTION, START, InMemoryCheckpoints, InMemoryLedger, ManualClock
+from tests.fakes import CONNECTION, START, InMemoryCheckpoints, InMemoryLedger, InMemoryReconciliations, ManualClock
 
 if TYPE_CHECKING:
-    from qonto_sync.ports import Checkpoints, Gaps, Ledger, PendingIndex
+    from qonto_sync.ports import Checkpoints, Gaps, Ledger, PendingIndex, Reconciliations
 
 ACME = ConnectionName("acme")
 A, B = InvoiceId("a"), InvoiceId("b")
@@ -420,3 +425,71 @@ def test_one_lease_at_a_time(table: Table) -> None:
     with pytest.raises(RowChanged):
         leases.write(CONNECTION, first)
     assert leases.read(ACME) is None
+
+
+RECORD = ReconciliationRecord(
+    certificate_version=6,
+    certificate_sha256=Sha256("c" * 64),
+    certified_at=START,
+    months=(MonthRecord(month_of(START), 10, 7, 2, 1, Sha256("m" * 64)),),
+    current=Pass(
+        started_at=START,
+        until=START + timedelta(seconds=1),
+        next_month=month_after(month_of(START)),
+        found=Counter({Difference.STALE: 2}),
+        repaired=1,
+        gaps=(UncertifiedMonth(month_of(START), "status 500"),),
+    ),
+)
+
+
+@pytest.fixture(params=["fake", "dynamodb"])
+def reconciliations(request: pytest.FixtureRequest) -> Reconciliations:
+    """Each implementation in turn."""
+    if request.param == "fake":
+        return InMemoryReconciliations()
+    table: Table = request.getfixturevalue("table")
+    return DynamoDbReconciliations(StateTable(table.client, table.name))
+
+
+@pytest.mark.parametrize("record", [RECORD, ReconciliationRecord()], ids=["full", "bare"])
+def test_a_record_of_reconciliations_is_read_as_it_was_written(
+    reconciliations: Reconciliations, record: ReconciliationRecord
+) -> None:
+    """Each connection has its own; before the first it is empty."""
+    assert reconciliations.read(CONNECTION) == ReconciliationRecord()
+    written = reconciliations.write(CONNECTION, record)
+    assert written == replace(record, version=1)
+    assert reconciliations.read(CONNECTION) == written
+    assert reconciliations.read(ACME) == ReconciliationRecord()
+
+
+def test_of_two_reconciliations_one_writes_its_record(reconciliations: Reconciliations) -> None:
+    """The other one read an older version."""
+    first = reconciliations.write(CONNECTION, RECORD)
+    second = reconciliations.write(CONNECTION, replace(first, current=None))
+    for stale in (RECORD, first):
+        with pytest.raises(RowChanged):
+            reconciliations.write(CONNECTION, stale)
+    assert reconciliations.read(CONNECTION) == second
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"months": {"S": "none"}},
+        {"months": {"L": [{"L": [{"S": "2026-13"}]}]}},
+        {"version": {"S": "one"}},
+        {"current": {"M": {"until": {"S": "soon"}}}},
+    ],
+)
+def test_a_record_that_cannot_be_read_is_replaced(table: Table, damage: dict[str, Any]) -> None:
+    """Nobody has to correct it."""
+    reconciliations = DynamoDbReconciliations(StateTable(table.client, table.name))
+    reconciliations.write(CONNECTION, RECORD)
+    item = table.client.get_item(TableName=table.name, Key={"pk": {"S": f"reconciliation#{CONNECTION}"}})["Item"]
+    table.client.put_item(TableName=table.name, Item={**item, **damage})
+    found = reconciliations.read(CONNECTION)
+    assert replace(found, version=0) == (replace(RECORD, version=0) if "version" in damage else ReconciliationRecord())
+    written = reconciliations.write(CONNECTION, replace(RECORD, version=found.version))
+    assert reconciliations.read(CONNECTION) == written

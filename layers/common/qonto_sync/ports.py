@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
+    from qonto_sync.domain.certificate import ReconciliationRecord
     from qonto_sync.domain.checkpoint import Checkpoint
     from qonto_sync.domain.gap import Gap
     from qonto_sync.domain.ids import AttachmentId, ConnectionName, InvoiceId
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from qonto_sync.domain.ledger import LedgerRow, StoredObject
     from qonto_sync.domain.messages import DelayedMessage, RetryMessage
     from qonto_sync.domain.reading import PageLayout
+    from qonto_sync.domain.reconciliation import ListedObject
     from qonto_sync.domain.secret import RefreshLease, Tokens
     from qonto_sync.domain.window import Window
 
@@ -110,6 +112,22 @@ class ArchiveStore(Protocol):
     def document(self, stored: StoredObject) -> bytes | None:
         """The content of this object; None when the bucket has another one under its key, or none."""
 
+    def objects(self, prefix: str, *, start_after: str) -> Iterator[ListedObject]:
+        """The current objects whose keys begin so and come after `start_after`, in the order of their keys."""
+
+
+class Publications(Protocol):
+    """Inventories and certificates in the bucket. Writes are compare-and-swaps, as in `ArchiveStore`."""
+
+    def put(self, key: str, content: bytes, *, content_type: str, expected: StoredObject | None) -> StoredObject:
+        """Stores it over `expected`, or as a new object; nothing is written if that has this content."""
+
+    def head(self, key: str) -> StoredObject | None:
+        """The current object; None when there is none."""
+
+    def read(self, key: str) -> tuple[StoredObject, bytes] | None:
+        """The current object and its content; None when there is none."""
+
 
 class RowWriter(Protocol):
     """Writes a row of the ledger."""
@@ -171,6 +189,20 @@ class Checkpoints(Protocol):
         """Replaces version `checkpoint.version - 1` by this one; version 1 is the first.
 
         Raises `Superseded` when another run committed. A commit that succeeded but whose response was lost is a
+        success.
+        """
+
+
+class Reconciliations(Protocol):
+    """One record per connection."""
+
+    def read(self, connection: ConnectionName) -> ReconciliationRecord:
+        """The last written record, read consistently; an empty one before the first."""
+
+    def write(self, connection: ConnectionName, record: ReconciliationRecord) -> ReconciliationRecord:
+        """Writes the record over the version that it was made from, and returns it with its new version.
+
+        Raises `RowChanged` when another run was faster. A write that succeeded but whose response was lost is a
         success.
         """
 

@@ -8,10 +8,9 @@ from itertools import batched
 from typing import TYPE_CHECKING, override
 
 from qonto_sync.aws.ledger_items import row_from_item, row_to_item
-from qonto_sync.aws.state_table import to_item
+from qonto_sync.aws.state_table import to_item, version_after
 from qonto_sync.domain.errors import Retriable, RowChanged
 from qonto_sync.domain.keys import ledger_key
-from qonto_sync.domain.ledger import NO_VERSION
 from qonto_sync.domain.times import to_text
 from qonto_sync.ports import Ledger
 
@@ -96,7 +95,7 @@ class DynamoDbLedger(Ledger):
             return
 
     def _next_version(self, row: LedgerRow) -> tuple[LedgerRow, Item]:
-        written = replace(row, version=1 if row.version == NO_VERSION else row.version + 1)
+        written = replace(row, version=version_after(row.version))
         # Identifies this very write, so that it can be told from another writer's.
         write = {"write_id": uuid.uuid4().hex, "written_at": to_text(self._clock.now())}
         return written, {**row_to_item(written), **to_item(write)}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from qonto_sync.aws.state_table import from_item, to_item
+from qonto_sync.aws.state_table import from_item, to_item, version_of
 from qonto_sync.domain.ids import AttachmentId, ConnectionName, ETag, InvoiceId, Sha256
 from qonto_sync.domain.invoice import Revision
 from qonto_sync.domain.keys import ledger_key
@@ -68,7 +67,7 @@ def row_from_item(item: Mapping[str, Any]) -> LedgerRow:
         _log.warning("row_unreadable", extra={"invoice_id": invoice_id, "detail": f"{type(error).__name__}: {error}"})
         return LedgerRow(
             *names,
-            version=_version(fields),
+            version=version_of(fields),
             pending=_unreadable(fields),
             intent_expires_at=from_text(fields.get("intent_expires_at")),
         )
@@ -134,15 +133,10 @@ def _unreadable(fields: Fields) -> Pending:
 
 
 def _required_version(fields: Fields) -> int:
-    version = _version(fields)
+    version = version_of(fields)
     if version == NO_VERSION:
         raise ValueError(f"version {fields.get('version')!r} is no number")
     return version
-
-
-def _version(fields: Fields) -> int:
-    version = fields.get("version")
-    return int(version) if isinstance(version, Decimal) and version > 0 else NO_VERSION
 
 
 def _instant(text: str) -> datetime:

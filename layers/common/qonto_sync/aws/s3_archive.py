@@ -15,7 +15,8 @@ from qonto_sync.domain.errors import ObjectChanged
 from qonto_sync.domain.ids import ETag, Sha256
 from qonto_sync.domain.keys import content_disposition
 from qonto_sync.domain.ledger import StoredObject
-from qonto_sync.ports import ArchiveStore
+from qonto_sync.domain.reconciliation import ListedObject
+from qonto_sync.ports import ArchiveStore, Publications
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,7 @@ _GONE = frozenset({"NoSuchKey", "404", "NotFound"})
 _SHA256 = "sha256"
 
 
-class S3Archive(ArchiveStore):
+class S3Archive(ArchiveStore, Publications):
     """One bucket."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
@@ -81,6 +82,36 @@ class S3Archive(ArchiveStore):
                 if error_code(error) in _CHANGED | _GONE:
                     return None
                 raise
+
+    @override
+    def objects(self, prefix: str, *, start_after: str) -> Iterator[ListedObject]:
+        place: Any = {"Bucket": self._bucket, "Prefix": prefix, "StartAfter": start_after}
+        while True:
+            with aws_errors(f"bucket {self._bucket}"):
+                page = self._client.list_objects_v2(**place)
+            for found in page.get("Contents", []):
+                yield ListedObject(found["Key"], found["ETag"], found["Size"])
+            if not page.get("IsTruncated"):
+                return
+            place["ContinuationToken"] = page["NextContinuationToken"]
+
+    @override
+    def put(self, key: str, content: bytes, *, content_type: str, expected: StoredObject | None) -> StoredObject:
+        return self._put(key, content, _headers(content_type, key.rpartition("/")[2], key), expected)
+
+    @override
+    def read(self, key: str) -> tuple[StoredObject, bytes] | None:
+        with aws_errors(f"bucket {self._bucket}"):
+            try:
+                found = self._client.get_object(Bucket=self._bucket, Key=key)
+                content = found["Body"].read()
+            except ClientError as error:
+                if error_code(error) in _GONE:
+                    return None
+                raise
+        return StoredObject(
+            key, ETag(found["ETag"]), Sha256(hashlib.sha256(content).hexdigest()), len(content)
+        ), content
 
     def _put(self, key: str, body: bytes, headers: dict[str, Any], expected: StoredObject | None) -> StoredObject:
         digest = hashlib.sha256(body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -38,6 +39,17 @@ def to_item(fields: Mapping[str, Any]) -> Item:
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of an item; numbers are `Decimal`."""
     return {name: _deserializer.deserialize(value) for name, value in item.items()}
+
+
+def version_of(fields: Mapping[str, Any]) -> int:
+    """The item's version; `NO_VERSION` if it is no number from 1."""
+    version = fields.get("version")
+    return int(version) if isinstance(version, Decimal) and version > 0 else NO_VERSION
+
+
+def version_after(version: int) -> int:
+    """The version of an item that replaces one of this version."""
+    return 1 if version == NO_VERSION else version + 1
 
 
 _IN_THE_WAY = frozenset({"ConditionalCheckFailed", "TransactionConflict", "DuplicateItem"})

@@ -12,6 +12,8 @@ from urllib.parse import quote
 from qonto_sync.domain.ids import path_segment
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from qonto_sync.domain.ids import AttachmentId, ConnectionName, InvoiceId
     from qonto_sync.domain.invoice import FileKind, Invoice
 
@@ -27,6 +29,26 @@ def invoice_folder(connection: ConnectionName, invoice: Invoice) -> str:
     created_at = invoice.created_at and invoice.created_at.astimezone(UTC)
     month = f"{created_at.year:04}/{created_at.month:02}" if created_at else "0000/00"
     return f"{connection}/client_invoices/{month}/{_segment(invoice.id)}"
+
+
+def month_folder(connection: ConnectionName, month: datetime) -> str:
+    """`<connection>/client_invoices/<yyyy>/<mm>/`: where the invoices created in this month are."""
+    return f"{invoices_folder(connection)}{month.year:04}/{month.month:02}/"
+
+
+def invoices_folder(connection: ConnectionName) -> str:
+    """`<connection>/client_invoices/`: where all invoices are."""
+    return f"{connection}/client_invoices/"
+
+
+def inventory_key(connection: ConnectionName, month: datetime) -> str:
+    """The key of a month's inventory."""
+    return f"{connection}/inventory/{month.year:04}/{month.month:02}.csv"
+
+
+def certificate_key(connection: ConnectionName) -> str:
+    """The key of the certificate."""
+    return f"{connection}/inventory/certificate.json"
 
 
 def document_key(folder: str) -> str:
@@ -52,6 +74,11 @@ def ledger_key(connection: ConnectionName, invoice_id: InvoiceId) -> str:
 def gap_key(connection: ConnectionName, gap_id: str) -> str:
     """The `pk` of a gap."""
     return f"gap#{connection}#{gap_id}"
+
+
+def reconciliation_key(connection: ConnectionName) -> str:
+    """The `pk` of what is known of a connection's reconciliations."""
+    return f"reconciliation#{connection}"
 
 
 def refresh_key(connection: ConnectionName) -> str:
