@@ -276,7 +276,12 @@ class Invariants:
                 return False
             in_time = version.visible_at <= version.updated_at + self.lag
             last = self._commits[-1]
-            if version.updated_at > (last.synced_until if in_time and last.is_complete else last.resume_from):
+            # The next window includes `resume_from` itself.
+            if in_time and last.is_complete:
+                is_passed = version.updated_at <= last.synced_until
+            else:
+                is_passed = version.updated_at < last.resume_from
+            if not is_passed:
                 return False
             self._due.add((invoice_id, version.number))
         return True
