@@ -89,17 +89,18 @@ class World:
 
     def run(self, run_id: str = "run", *, dry_run: bool = False) -> SyncRun:
         """A run that starts now."""
-        return SyncRun(RunId(run_id), self._context(dry_run=dry_run), self.policy, checkpoints=self.checkpoints)
+        return SyncRun(RunId(run_id), self.context(dry_run=dry_run), self.policy, checkpoints=self.checkpoints)
 
     def execute(self, request: RunRequest) -> RunResult:
         """Does now what is asked for."""
         if isinstance(request, SyncRequest):
             return self.run(dry_run=request.dry_run).execute()
-        context = self._context(dry_run=request.dry_run)
+        context = self.context(dry_run=request.dry_run)
         run_id = RunId("backfill")
         return BackfillRun(run_id, context, self.policy, checkpoints=self.checkpoints, request=request).execute()
 
-    def _context(self, *, dry_run: bool) -> RunContext:
+    def context(self, *, dry_run: bool = False) -> RunContext:
+        """What a run has, in an invocation of its own."""
         self.connect()
         return RunContext(
             CONNECTION,

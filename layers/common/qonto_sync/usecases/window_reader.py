@@ -14,12 +14,10 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from qonto_sync.domain.errors import ClockSkew, DeadlineReached, ItemError, Misconfigured, Permanent, SyncError
 from qonto_sync.domain.gap import GapReason
 from qonto_sync.domain.invoice import InvoicePage
 from qonto_sync.domain.reading import LAYOUTS, Reading, Union
-from qonto_sync.domain.times import to_text
-from qonto_sync.domain.window import BEFORE_ALL
+from qonto_sync.usecases.page_reader import PageReader, PageUnreadable, window_facts
 from qonto_sync.usecases.slice_archiver import SliceArchiver
 
 if TYPE_CHECKING:
@@ -68,10 +66,6 @@ class Incomplete(NamedTuple):
     detail: str
 
 
-class _PageUnreadable(Exception):
-    """Qonto answers, but not for this page."""
-
-
 class WindowReader:
     """Reads the windows of one run."""
 
@@ -91,8 +85,8 @@ class WindowReader:
         """
         self._context = context
         self._tally = tally
+        self._source = PageReader(context, tally, lag=lag)
         self._fresh_from = fresh_from
-        self._lag = lag
         self._pages_per_slice = pages_per_slice
         self._in_flight = in_flight
         self._cuts_left = _MOST_CUTS
@@ -125,15 +119,15 @@ class WindowReader:
                     return Incomplete(GapReason.UNCERTIFIED, detail)
                 self.begun = window
                 reading = Reading(first, union)
-                _log.info("slice_planned", extra={**_facts(window), "total_count": reading.count})
+                _log.info("slice_planned", extra={**window_facts(window), "total_count": reading.count})
                 archiver.archive(reading, partial(self._pages, window, layout, reading))
-            except _PageUnreadable as unreadable:
+            except PageUnreadable as unreadable:
                 return self._narrowed(window, GapReason.UNREADABLE, str(unreadable))
             if reading.is_complete:
                 self._tally.add_reading(reading)
                 return Complete()
             facts = {"total_count": reading.count, "distinct": reading.distinct}
-            _log.warning("slice_not_certified", extra={**_facts(window), **facts})
+            _log.warning("slice_not_certified", extra={**window_facts(window), **facts})
             fruitless = 0 if reading.found_more else fruitless + 1
             if reading.lacks_only_unreadable or fruitless == _FRUITLESS_READINGS or layout is layouts[-1]:
                 return self._uncertified(window, reading)
@@ -193,18 +187,18 @@ class WindowReader:
     def _count(self, window: Window) -> int | None:
         """How many invoices the window has; None if Qonto does not answer for it."""
         try:
-            return self._page(window, 1, LAYOUTS[0]).total_count
-        except _PageUnreadable:
+            return self._source.page(window, 1, LAYOUTS[0]).total_count
+        except PageUnreadable:
             return None
 
     def _first_page(self, window: Window, layout: PageLayout) -> InvoicePage:
         """Page 1; if it cannot be read, and the window is one second, a page without rows that tells the count."""
         try:
-            page = self._page(window, 1, layout)
+            page = self._source.page(window, 1, layout)
             # Fewer rows than a page must have contradict the count, and smaller windows may have the same count.
             is_short = len(page.invoices) * page.total_pages < (page.total_count or 0)
             return replace(page, total_pages=1) if is_short else page
-        except _PageUnreadable:
+        except PageUnreadable:
             if not window.is_one_second:
                 raise
             for number in range(1, _ROWS_FOR_COUNT + 1):
@@ -216,16 +210,16 @@ class WindowReader:
     def _count_by_row(self, window: Window, number: int, layout: PageLayout) -> int | None:
         """The count that a row's page tells; one past the end says that there are only the rows before it."""
         try:
-            page = self._page(window, number, layout.single_rows)
-        except _PageUnreadable:
+            page = self._source.page(window, number, layout.single_rows)
+        except PageUnreadable:
             return None
         return page.total_count if page.total_count is not None else number - 1
 
     def _pages(self, window: Window, layout: PageLayout, reading: Reading, number: int) -> Iterator[InvoicePage]:
         """The page; if it cannot be read, and the window is one second, those of its rows that can."""
         try:
-            yield self._page(window, number, layout)
-        except _PageUnreadable:
+            yield self._source.page(window, number, layout)
+        except PageUnreadable:
             if not window.is_one_second:
                 raise
         else:
@@ -233,62 +227,8 @@ class WindowReader:
         last = min(number * layout.per_page, reading.count)
         for row in range(last, (number - 1) * layout.per_page, -1):
             try:
-                yield self._page(window, row, layout.single_rows)
-            except _PageUnreadable:
+                yield self._source.page(window, row, layout.single_rows)
+            except PageUnreadable:
                 reading.unreadable += 1
                 if reading.unreadable > _MOST_UNREADABLE_ROWS:
                     raise
-
-    def _page(self, window: Window, number: int, layout: PageLayout) -> InvoicePage:
-        """The page.
-
-        Raises:
-            _PageUnreadable: Qonto answers something else, but not this page.
-        """
-        if self._context.deadline.remaining() <= 0:
-            raise DeadlineReached
-        failure: ItemError
-        try:
-            page = self._context.source.page(window, number, layout)
-        except ItemError as error:
-            failure = error
-        except SyncError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, other pages go on
-            _log.exception("page_unexpected_error", extra={**_facts(window), "page": number})
-            self._tally.unexpected_errors += 1
-            failure = Permanent(f"unexpected {type(error).__name__}")
-        else:
-            if page.clock_skew > self._lag:
-                raise ClockSkew(
-                    f"This machine's clock and Qonto's differ by {page.clock_skew.total_seconds():.0f} s,"
-                    f" more than the {self._lag.total_seconds():.0f} s that LAG_SECONDS allows: set the clock"
-                )
-            return page
-        self._require_answers()
-        _log.warning(
-            "page_unreadable",
-            extra={**_facts(window), "page": number, "per_page": layout.per_page, "detail": str(failure)},
-        )
-        raise _PageUnreadable(str(failure)) from failure
-
-    def _require_answers(self) -> None:
-        """Lists something else. An error then says that the failure before was not the page's own.
-
-        Raises:
-            Retriable, Misconfigured: Qonto does not answer this either.
-        """
-        try:
-            self._context.source.page(BEFORE_ALL, 1, LAYOUTS[0])
-        except Permanent as error:
-            raise Misconfigured(f"{error}. Check QONTO_API_URL") from error
-
-
-def _facts(window: Window) -> dict[str, str]:
-    """The window's bounds, for a log record."""
-    facts = {"from": to_text(window.start), "to": to_text(window.end)}
-    if window.created_from:
-        facts["created_from"] = to_text(window.created_from)
-    if window.created_to:
-        facts["created_to"] = to_text(window.created_to)
-    return facts
