@@ -102,6 +102,7 @@ _ASKED: Final[Mapping[str, Mapping[str, Asked]]] = {
     },
     "s3": {
         "HeadObject": _head,
+        "ListObjectsV2": lambda parameters: [Request("s3:ListBucket", f"arn:aws:s3:::{parameters['Bucket']}")],
         "GetObject": _head,
         "PutObject": _finished_object,
         "CreateMultipartUpload": _object("s3:PutObject"),

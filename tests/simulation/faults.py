@@ -81,6 +81,7 @@ SERVICE_FAULTS: Mapping[str, tuple[Fault, ...]] = {
     "s3.put_object": (_BROKEN_BUCKET, _SLOW_BUCKET, _UNREACHABLE, _CONFLICT, _LOST_RESPONSE, _SENT_TWICE),
     "s3.head_object": (_error("500", 500), _UNREACHABLE),
     "s3.get_object": (_BROKEN_BUCKET, _UNREACHABLE),
+    "s3.list_objects_v2": (_BROKEN_BUCKET, _SLOW_BUCKET, _UNREACHABLE),
     "s3.create_multipart_upload": (_BROKEN_BUCKET, _UNREACHABLE, _LOST_RESPONSE),
     "s3.upload_part": (_BROKEN_BUCKET, _UNREACHABLE, _LOST_RESPONSE, _SENT_TWICE),
     "s3.complete_multipart_upload": (_BROKEN_BUCKET, _UNREACHABLE, _CONFLICT, _LOST_RESPONSE, _SENT_TWICE),

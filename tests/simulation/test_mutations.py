@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MAX_SEEDS = 3_000
 FIRST_SEEDS = {
-    "a run goes on although it got no further": 2_000,
+    "a run goes on although it got no further": 12_000,
     "readings are added up although the count has shrunk": 1_300,
     "a change counts as final two minutes after its updated_at": 800,
     "one 404 is believed": 350,

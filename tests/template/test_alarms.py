@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,11 +14,11 @@ import pytest
 from operations.resources import latest_start
 from qonto_sync.clock import InvocationDeadline
 from qonto_sync.domain.checkpoint import Checkpoint
-from qonto_sync.domain.events import SyncRequest
+from qonto_sync.domain.events import ReconcileRequest, SyncRequest
 from qonto_sync.domain.ids import ConnectionName, RunId
 from qonto_sync.domain.ledger import Pending, PendingReason
 from qonto_sync.domain.request_counts import RequestCounter
-from qonto_sync.domain.result import Backlog, RunOutcome, RunReport, RunResult, Tally, Usage
+from qonto_sync.domain.result import Backlog, ReconcileResult, RunOutcome, RunReport, RunResult, Tally, Usage
 from qonto_sync.domain.webhook import WebhookOutcome, WebhookResult
 from qonto_sync.domain.window import Window
 from qonto_sync.observability import emit_credential_metrics, emit_webhook_metrics, report_run
@@ -64,6 +65,23 @@ def emitted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
                 window=Window(START, START),
                 tally=Tally(backlog=backlog),
                 checkpoint=Checkpoint(START, 1, RunId("run")),
+            ),
+            Usage(RequestCounter().as_dict(), RequestCounter().to_aws, duration_ms=1, memory_mb=1024),
+        )
+    )
+    report_run(
+        RunReport(
+            ReconcileResult(
+                request=ReconcileRequest(ConnectionName("acme")),
+                outcome=RunOutcome.COMMITTED,
+                run_id=RunId("run"),
+                window=(START, START),
+                months=(),
+                found=Counter(),
+                repaired=0,
+                gaps=0,
+                certificate=None,
+                unexpected_errors=0,
             ),
             Usage(RequestCounter().as_dict(), RequestCounter().to_aws, duration_ms=1, memory_mb=1024),
         )
@@ -221,6 +239,7 @@ def test_a_run_that_gets_no_further_counts_from_the_first(alarms: dict[str, Any]
         ("PendingAlarm", "PendingForADay"),
         ("GapsAlarm", "GapsRecorded"),
         ("UnexpectedErrorsAlarm", "UnexpectedErrors"),
+        ("DifferencesAlarm", "ReconciliationDifferences"),
     ],
 )
 def test_new_trouble_is_announced_once(alarms: dict[str, Any], alarm: str, metric: str) -> None:

@@ -29,6 +29,7 @@ MANUAL: Final = {
         "to": "2020-01-01T00:00:00Z",
     },
     "manual-dry-run": {"action": "sync", "dry_run": True},
+    "manual-reconcile": {"action": "reconcile", "connection": "default"},
     "manual-unknown-key": {"connecton": "acme"},
     "scheduler-input": {"connection": "default"},
 }

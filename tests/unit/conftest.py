@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qonto_sync.domain.events import SyncRequest
+from qonto_sync.domain.events import ReconcileRequest, SyncRequest
 from qonto_sync.domain.ids import InvoiceId, RunId
 from qonto_sync.usecases.backfill_run import BackfillRun
 from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
 from qonto_sync.usecases.one_organization import OneOrganization
+from qonto_sync.usecases.reconcile_run import ReconcileRun
 from qonto_sync.usecases.retry_batch import InvoiceRetry
 from qonto_sync.usecases.retry_messages import RetryMessages
 from qonto_sync.usecases.run_context import RunContext
@@ -28,12 +29,13 @@ from tests.fakes import (
     InMemoryCheckpoints,
     InMemoryLedger,
     InMemoryQueue,
+    InMemoryReconciliations,
     ManualClock,
 )
 
 if TYPE_CHECKING:
-    from qonto_sync.domain.events import RunRequest
-    from qonto_sync.domain.result import RunResult
+    from qonto_sync.domain.events import WindowRequest
+    from qonto_sync.domain.result import ReconcileResult, RunResult
 
 
 @dataclass
@@ -44,6 +46,7 @@ class World:
     archive: InMemoryArchive = field(default_factory=InMemoryArchive)
     ledger: InMemoryLedger = field(default_factory=InMemoryLedger)
     checkpoints: InMemoryCheckpoints = field(default_factory=InMemoryCheckpoints)
+    reconciliations: InMemoryReconciliations = field(default_factory=InMemoryReconciliations)
     queue: InMemoryQueue = field(default_factory=InMemoryQueue)
     deadline: CountedDeadline = field(default_factory=CountedDeadline)
     last_deadline: CountedDeadline = field(default_factory=CountedDeadline)
@@ -91,13 +94,28 @@ class World:
         """A run that starts now."""
         return SyncRun(RunId(run_id), self.context(dry_run=dry_run), self.policy, checkpoints=self.checkpoints)
 
-    def execute(self, request: RunRequest) -> RunResult:
+    def execute(self, request: WindowRequest) -> RunResult:
         """Does now what is asked for."""
         if isinstance(request, SyncRequest):
             return self.run(dry_run=request.dry_run).execute()
         context = self.context(dry_run=request.dry_run)
         run_id = RunId("backfill")
         return BackfillRun(run_id, context, self.policy, checkpoints=self.checkpoints, request=request).execute()
+
+    def reconcile(self, request: ReconcileRequest | None = None, *, scrub_days: int = 10**9) -> ReconcileResult:
+        """Reconciles now. A file's turn comes once in so many days."""
+        request = request or ReconcileRequest(CONNECTION)
+        return ReconcileRun(
+            RunId("reconcile"),
+            self.context(dry_run=request.dry_run),
+            self.policy,
+            checkpoints=self.checkpoints,
+            archive=self.archive,
+            publications=self.archive,
+            reconciliations=self.reconciliations,
+            scrub_days=scrub_days,
+            request=request,
+        ).execute()
 
     def context(self, *, dry_run: bool = False) -> RunContext:
         """What a run has, in an invocation of its own."""

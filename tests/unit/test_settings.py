@@ -33,6 +33,7 @@ def test_reads_everything() -> None:
     assert (settings.overlap, settings.lag) == (timedelta(minutes=10), timedelta(minutes=1))
     assert (settings.requests_per_10_seconds, settings.requests_per_10_minutes) == (1_000, 10_000)
     assert (settings.workers, settings.pages_per_slice, settings.max_file_bytes) == (24, 20, 100_000_000)
+    assert settings.scrub_days == 30
 
 
 def test_names_all_problems_at_once() -> None:

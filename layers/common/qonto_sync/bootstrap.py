@@ -16,6 +16,7 @@ from qonto_sync.aws.clients import client_config
 from qonto_sync.aws.dynamodb_checkpoints import DynamoDbCheckpoints
 from qonto_sync.aws.dynamodb_gaps import DynamoDbGaps, DynamoDbPendingIndex
 from qonto_sync.aws.dynamodb_ledger import DynamoDbLedger
+from qonto_sync.aws.dynamodb_reconciliations import DynamoDbReconciliations
 from qonto_sync.aws.refresh_leases import DynamoDbRefreshLeases
 from qonto_sync.aws.s3_archive import S3Archive
 from qonto_sync.aws.secrets import SecretStore
@@ -23,7 +24,7 @@ from qonto_sync.aws.sqs_retry_queue import SqsRetryQueue
 from qonto_sync.aws.state_table import StateTable
 from qonto_sync.bootstrap_credentials import Authentication
 from qonto_sync.clock import InvocationDeadline, LaterDeadline, SystemClock
-from qonto_sync.domain.events import BackfillRequest
+from qonto_sync.domain.events import BackfillRequest, ReconcileRequest
 from qonto_sync.domain.ids import RunId
 from qonto_sync.domain.reading import LARGEST_PAGE
 from qonto_sync.domain.request_counts import RequestCounter
@@ -40,6 +41,7 @@ from qonto_sync.usecases.backfill_run import BackfillRun
 from qonto_sync.usecases.credentials import RejectedCredentials
 from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
 from qonto_sync.usecases.one_organization import OneOrganization
+from qonto_sync.usecases.reconcile_run import ReconcileRun
 from qonto_sync.usecases.retry_batch import InvoiceRetry, RetryBatch
 from qonto_sync.usecases.retry_messages import RetryMessages
 from qonto_sync.usecases.run_context import RunContext
@@ -77,6 +79,7 @@ class Application:
         self.ledger = DynamoDbLedger(table, self.clock, random.random)
         self.gaps = DynamoDbGaps(table)
         self.pending = DynamoDbPendingIndex(table)
+        self.reconciliations = DynamoDbReconciliations(table)
         self.archive = S3Archive(self._counted(boto3.client("s3", config=config), "s3"), settings.archive_bucket)
         self.queue = SqsRetryQueue(self._counted(boto3.client("sqs", config=config), "sqs"), settings.retry_queue_url)
         self.messages = RetryMessages(ledger=self.ledger, queue=self.queue, clock=self.clock, executor=self.executor)
@@ -100,7 +103,7 @@ class Application:
         """Does what an event asks for.
 
         Raises:
-            Fatal, Retriable: as `SyncRun.execute` and `BackfillRun.execute`.
+            Fatal, Retriable: as `execute` of `SyncRun`, `BackfillRun` and `ReconcileRun`.
         """
         started = self.clock.monotonic()
         invocation = _Invocation(self, context)
@@ -137,7 +140,7 @@ class _Invocation:
             http=self._qonto_http,
         )
 
-    def run(self, request: RunRequest) -> SyncRun | BackfillRun:
+    def run(self, request: RunRequest) -> SyncRun | BackfillRun | ReconcileRun:
         application, settings = self._application, self._application.settings
         source = self._source(request.connection)
         run_id = RunId(uuid.uuid4().hex)
@@ -164,6 +167,18 @@ class _Invocation:
         )
         if isinstance(request, BackfillRequest):
             return BackfillRun(run_id, context, policy, checkpoints=application.checkpoints, request=request)
+        if isinstance(request, ReconcileRequest):
+            return ReconcileRun(
+                run_id,
+                context,
+                policy,
+                checkpoints=application.checkpoints,
+                archive=application.archive,
+                publications=application.archive,
+                reconciliations=application.reconciliations,
+                scrub_days=settings.scrub_days,
+                request=request,
+            )
         return SyncRun(run_id, context, policy, checkpoints=application.checkpoints)
 
     def retry_batch(self) -> RetryBatch:

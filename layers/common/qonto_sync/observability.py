@@ -14,6 +14,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from qonto_sync.domain.events import SyncRequest
 from qonto_sync.domain.ledger import PendingReason
+from qonto_sync.domain.result import ReconcileResult, RunResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,37 +41,49 @@ def report_run(report: RunReport) -> None:
     """Logs what the run did, and emits its metrics; the connection's own alarm watches `CheckpointLag`."""
     logger.info("run_finished", extra={"result": report.as_dict()})
     result, usage = report.result, report.usage
-    tally = result.tally
     metrics = EphemeralMetrics()
-    for name, value in {
+    for name, value in _counts(result).items():
+        metrics.add_metric(name, MetricUnit.Count, value)
+    metrics.add_metric("QontoThrottles", MetricUnit.Count, usage.requests["throttled"])
+    metrics.add_metric("RunDuration", MetricUnit.Milliseconds, usage.duration_ms)
+    if isinstance(result, RunResult):
+        metrics.add_metric("AttachmentBytes", MetricUnit.Bytes, result.tally.file_bytes)
+        if result.tally.backlog:
+            metrics.add_metric("OldestPendingAge", MetricUnit.Seconds, result.tally.backlog.oldest_age.total_seconds())
+    metrics.add_metadata("connection", result.request.connection)
+    metrics.add_metadata("run_id", result.run_id)
+    metrics.flush_metrics()
+
+    # Without a datapoint the alarm rings, so a run without a checkpoint needs none. Only the hourly run says how far
+    # the connection is.
+    if isinstance(result, RunResult) and result.checkpoint and isinstance(result.request, SyncRequest):
+        lag = result.window.end - result.checkpoint.synced_until
+        progress = EphemeralMetrics()
+        progress.add_dimension("connection", result.request.connection)
+        progress.add_metric("CheckpointLag", MetricUnit.Seconds, max(lag.total_seconds(), 0))
+        progress.flush_metrics()
+
+
+def _counts(result: RunResult | ReconcileResult) -> dict[str, int]:
+    """What a run counted, by the names of metrics."""
+    if isinstance(result, ReconcileResult):
+        return {
+            "ReconciliationDifferences": result.found.total(),
+            "UnexpectedErrors": result.unexpected_errors,
+        }
+    tally, backlog = result.tally, result.tally.backlog
+    counts = {
         "InvoicesListed": tally.listed,
         "InvoicesArchived": tally.archived,
         "InvoicesRequeued": tally.requeued,
         "Gaps": tally.gaps,
         "GapsRecorded": tally.gaps_recorded,
         "UnexpectedErrors": tally.unexpected_errors,
-        "QontoThrottles": usage.requests["throttled"],
-    }.items():
-        metrics.add_metric(name, MetricUnit.Count, value)
-    metrics.add_metric("AttachmentBytes", MetricUnit.Bytes, tally.file_bytes)
-    metrics.add_metric("RunDuration", MetricUnit.Milliseconds, usage.duration_ms)
-    if tally.backlog:
-        for reason in PendingReason:
-            metrics.add_metric(pending_metric(reason), MetricUnit.Count, tally.backlog.by_reason[reason])
-        metrics.add_metric("OldestPendingAge", MetricUnit.Seconds, tally.backlog.oldest_age.total_seconds())
-        metrics.add_metric("PendingForADay", MetricUnit.Count, tally.backlog.reached_a_day)
-    metrics.add_metadata("connection", result.request.connection)
-    metrics.add_metadata("run_id", result.run_id)
-    metrics.flush_metrics()
-
-    # Without a datapoint the alarm rings, so a run without a checkpoint needs none. A backfill does not say how far the
-    # connection is.
-    if result.checkpoint and isinstance(result.request, SyncRequest):
-        lag = result.window.end - result.checkpoint.synced_until
-        progress = EphemeralMetrics()
-        progress.add_dimension("connection", result.request.connection)
-        progress.add_metric("CheckpointLag", MetricUnit.Seconds, max(lag.total_seconds(), 0))
-        progress.flush_metrics()
+    }
+    if backlog:
+        counts |= {pending_metric(reason): backlog.by_reason[reason] for reason in PendingReason}
+        counts["PendingForADay"] = backlog.reached_a_day
+    return counts
 
 
 def report_unexpected_errors(count: int) -> None:

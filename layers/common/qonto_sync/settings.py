@@ -44,6 +44,7 @@ class Settings:
     pages_per_slice: int
     workers: int
     max_file_bytes: int
+    scrub_days: int
     requests_per_10_seconds: int
     requests_per_10_minutes: int
 
@@ -70,6 +71,7 @@ class Settings:
             pages_per_slice=read.number("PAGES_PER_SLICE", default=20, least=1, most=1_000),
             workers=read.number("WORKERS", default=24, least=1, most=64),
             max_file_bytes=read.number("MAX_FILE_BYTES", default=100_000_000, least=1, most=5_000_000_000),
+            scrub_days=read.number("SCRUB_DAYS", default=30, least=1, most=3_650),
             requests_per_10_seconds=read.number("REQUESTS_PER_10_SECONDS", default=1_000, least=1, most=1_000_000),
             requests_per_10_minutes=read.number("REQUESTS_PER_10_MINUTES", default=10_000, least=1, most=1_000_000),
         )

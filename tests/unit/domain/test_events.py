@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from qonto_sync.domain.errors import InvalidEvent
-from qonto_sync.domain.events import BackfillRequest, SyncRequest, parse_queue_event, parse_sync_event
+from qonto_sync.domain.events import BackfillRequest, ReconcileRequest, SyncRequest, parse_queue_event, parse_sync_event
 from qonto_sync.domain.ids import ConnectionName, InvoiceId
 from qonto_sync.domain.ledger import PendingReason
 from qonto_sync.domain.messages import RetryMessage, message_body, parse_message
@@ -34,6 +34,7 @@ YEAR = Window(datetime(2019, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)
         ("manual-empty.json", SyncRequest(DEFAULT)),
         ("manual-dry-run.json", SyncRequest(DEFAULT, dry_run=True)),
         ("manual-backfill.json", BackfillRequest(DEFAULT, YEAR)),
+        ("manual-reconcile.json", ReconcileRequest(DEFAULT)),
     ],
 )
 def test_every_shape_of_event_is_understood(file: str, expected: RunRequest) -> None:
@@ -48,6 +49,8 @@ def test_every_shape_of_event_is_understood(file: str, expected: RunRequest) -> 
         SyncRequest(ConnectionName("acme"), dry_run=True),
         BackfillRequest(ConnectionName("acme"), YEAR),
         BackfillRequest(ConnectionName("acme"), YEAR, dry_run=True),
+        ReconcileRequest(ConnectionName("acme")),
+        ReconcileRequest(ConnectionName("acme"), month=YEAR.start, dry_run=True),
     ],
 )
 def test_a_request_is_an_event(request_: RunRequest) -> None:
@@ -67,9 +70,15 @@ def test_a_connection_can_be_named() -> None:
         (None, "The event is a NoneType, but must be an object such as {}"),
         ({"conection": "acme"}, "'conection'; for the action 'sync', known are 'action', 'connection', 'dry_run'$"),
         ({"source": "aws.s3", "detail-type": "x"}, "unknown key 'detail-type'"),
-        ({"action": "delete"}, "'action' is 'delete', but must be one of 'backfill', 'sync'"),
-        ({"action": ["sync"]}, r"'action' is \['sync'\], but must be one of 'backfill', 'sync'"),
+        ({"action": "delete"}, "'action' is 'delete', but must be one of 'backfill', 'reconcile', 'sync'"),
+        ({"action": ["sync"]}, r"'action' is \['sync'\], but must be one of 'backfill', 'reconcile', 'sync'"),
         ({"from": "2019-01-01T00:00:00Z"}, "unknown key 'from'"),
+        (
+            {"action": "reconcile", "month": "2026-13"},
+            "'month' is '2026-13', but must be a month from 2000 on, such as",
+        ),
+        ({"action": "reconcile", "month": None}, "'month' is None, but must be a month"),
+        ({"action": "reconcile", "from": "2026-01"}, "'from'; for the action 'reconcile', known are .*'month'$"),
         ({**BACKFILL, "until": 1}, "'until'; for the action 'backfill', known are .*'dry_run', 'from', 'to'$"),
         ({"action": "backfill", "to": "2020-01-01T00:00:00Z"}, "'from' is missing, but must be a time in UTC such as"),
         ({**BACKFILL, "to": None}, "'to' is None, but must be a time in UTC"),

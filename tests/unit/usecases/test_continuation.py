@@ -9,7 +9,7 @@ import pytest
 
 from qonto_sync.domain.checkpoint import CatchUp
 from qonto_sync.domain.errors import DeadlineReached
-from qonto_sync.domain.events import SyncRequest, parse_sync_event
+from qonto_sync.domain.events import ReconcileRequest, SyncRequest, parse_sync_event
 from qonto_sync.domain.result import RunOutcome
 from tests.fakes import CONNECTION, CountedDeadline
 from tests.unit.usecases.test_sync_run import put
@@ -24,7 +24,9 @@ def continued(world: World, result: RunResult, looks: int) -> list[RunResult]:
     results = []
     while event := result.as_dict().get("continue"):
         world.deadline = CountedDeadline(looks=looks)
-        result = world.execute(parse_sync_event(event))
+        request = parse_sync_event(event)
+        assert not isinstance(request, ReconcileRequest)
+        result = world.execute(request)
         results.append(result)
         assert len(results) < 60, "it spins"
     return results

@@ -71,6 +71,7 @@ def _pass_fields(current: Pass) -> dict[str, Any]:
         "found": {kind.value: count for kind, count in current.found.items()},
         "repaired": current.repaired,
         "gaps": [[month_text(gap.month), gap.detail] for gap in current.gaps],
+        "breaks": list(current.breaks),
     }
 
 
@@ -102,6 +103,7 @@ def _pass(fields: Mapping[str, Any]) -> Pass:
         found=Counter({Difference(kind): int(count) for kind, count in fields["found"].items()}),
         repaired=int(fields["repaired"]),
         gaps=tuple(UncertifiedMonth(_month(month), detail) for month, detail in fields["gaps"]),
+        breaks=tuple(fields["breaks"]),
     )
 
 

@@ -58,6 +58,8 @@ class Pass:
     found: Counter[Difference] = field(default_factory=Counter)
     repaired: int = 0
     gaps: tuple[UncertifiedMonth, ...] = ()
+    breaks: tuple[str, ...] = ()
+    """What somebody did to inventories and to the certificate before, if they are not what was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +89,11 @@ class Certificate:
     done: Pass
     months: tuple[MonthRecord, ...]
     previous_sha256: Sha256 | None
-    chain_break: str | None = None
-    """What somebody did to the certificate before, if it is not the one that was written."""
 
     def as_dict(self) -> dict[str, object]:
         """The fields by name, for JSON."""
         first = self.months[0].month if self.months else self.done.until
-        fields: dict[str, object] = {
+        return {
             "version": self.version,
             "connection": self.connection,
             "organization_id": self.organization_id,
@@ -108,8 +108,8 @@ class Certificate:
                 for each in self.months
             ],
             "previous_sha256": self.previous_sha256,
+            **({"breaks": list(self.done.breaks)} if self.done.breaks else {}),
         }
-        return fields | ({"chain_break": self.chain_break} if self.chain_break else {})
 
     def to_bytes(self) -> bytes:
         """JSON in UTF-8, readable, with a line break at its end."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from qonto_sync.domain.errors import InvalidEvent
 from qonto_sync.domain.ids import ConnectionName
 from qonto_sync.domain.messages import connection_name, listed
+from qonto_sync.domain.months import month_from_text, month_text
 from qonto_sync.domain.times import from_text, to_text
 from qonto_sync.domain.window import EARLIEST, Window
 
@@ -50,9 +51,28 @@ class BackfillRequest:
         return {**_event(self), "from": to_text(self.window.start), "to": to_text(self.window.end)}
 
 
-type RunRequest = SyncRequest | BackfillRequest
+@dataclass(frozen=True, slots=True)
+class ReconcileRequest:
+    """Asks a run to compare source, ledger and archive, from this month of creation on; None: from the first."""
 
-_KEYS_OF: dict[str, tuple[str, ...]] = {SyncRequest.action: _KEYS, BackfillRequest.action: (*_KEYS, "from", "to")}
+    action: ClassVar = "reconcile"
+    connection: ConnectionName
+    month: datetime | None = None
+    dry_run: bool = False
+
+    def as_event(self) -> dict[str, Any]:
+        """The event that asks for it."""
+        return _event(self) | ({"month": month_text(self.month)} if self.month else {})
+
+
+type WindowRequest = SyncRequest | BackfillRequest
+type RunRequest = WindowRequest | ReconcileRequest
+
+_KEYS_OF: dict[str, tuple[str, ...]] = {
+    SyncRequest.action: _KEYS,
+    BackfillRequest.action: (*_KEYS, "from", "to"),
+    ReconcileRequest.action: (*_KEYS, "month"),
+}
 
 
 def _event(request: RunRequest) -> dict[str, Any]:
@@ -94,7 +114,7 @@ def parse_queue_event(event: Any) -> list[QueueRecord]:
 def parse_sync_event(event: Any) -> RunRequest:
     """Accepts a schedule's own event, or `{"action": …, "connection": …, "dry_run": …}`, all keys optional.
 
-    The action is `sync` unless it is named. A `backfill` has `from` and `to`, too.
+    The action is `sync` unless it is named. A `backfill` has `from` and `to`, too, and a `reconcile` may have `month`.
 
     Raises:
         InvalidEvent: names the key, the value and the accepted values.
@@ -118,6 +138,8 @@ def parse_sync_event(event: Any) -> RunRequest:
     connection = connection_name(event.get("connection", _DEFAULT_CONNECTION))
     if action == BackfillRequest.action:
         return BackfillRequest(connection, _window(event), dry_run)
+    if action == ReconcileRequest.action:
+        return ReconcileRequest(connection, _month(event), dry_run)
     return SyncRequest(connection, dry_run)
 
 
@@ -128,6 +150,13 @@ def _window(event: dict[str, Any]) -> Window:
     if end <= start:
         raise InvalidEvent(f"'to' is {to_text(end)}, but must be later than 'from', which is {to_text(start)}")
     return Window(start, end)
+
+
+def _month(event: dict[str, Any]) -> datetime | None:
+    month = month_from_text(event.get("month"))
+    if "month" in event and (month is None or month < EARLIEST):
+        raise InvalidEvent(f"'month' is {shown(event['month'])}, but must be a month from 2000 on, such as '2026-11'")
+    return month
 
 
 def _instant(event: dict[str, Any], key: str) -> datetime:

@@ -69,9 +69,11 @@ class InventoryRow:
 
 
 def inventory_row(
-    invoice_id: InvoiceId, created_at: datetime | None, document: bytes, row: LedgerRow | None
+    invoice_id: InvoiceId, created_at: datetime | None, document: bytes, row: LedgerRow | None, *, is_read: bool = True
 ) -> InventoryRow:
     """The row of an invoice with this JSON, of which the ledger says this.
+
+    `is_read` is whether the hourly run has read this version.
 
     Texts and amounts are as Qonto sent them; what is null, missing or of another type is empty.
     """
@@ -82,7 +84,7 @@ def inventory_row(
         " ".join(filter(None, map(_text, (client.get("first_name"), client.get("last_name"))))),
     )
     credit_notes = fields.get("credit_notes_ids")
-    state, reason = _state(row)
+    state, reason = _state(row if is_read else None)
     values = {
         **{name: _text(fields.get(name)) for name in COLUMNS},
         "invoice_id": invoice_id,

@@ -50,6 +50,8 @@ class PendingReason(StrEnum):
     """Qonto answered 404 once; when it does so again, the invoice counts as deleted."""
     REJECTED = "rejected"
     """An attempt failed in a way that only Qonto can correct."""
+    DAMAGED = "damaged"
+    """An archived object was changed or removed, and the source did not give it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,11 @@ class LedgerRow:
     def is_written(self) -> bool:
         """Whether the row is in the table."""
         return self.version != 0
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether a reconciliation found an object changed or removed, and it is not repaired yet."""
+        return self.pending is not None and self.pending.reason is PendingReason.DAMAGED
 
     @property
     def objects(self) -> tuple[StoredObject, ...]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from qonto_sync.domain.certificate import found_counts, invoice_counts
 from qonto_sync.domain.ledger import PendingReason
 from qonto_sync.domain.times import to_text
 
@@ -15,13 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from qonto_sync.domain.certificate import Certificate, MonthRecord
     from qonto_sync.domain.checkpoint import Checkpoint
     from qonto_sync.domain.errors import ItemError
-    from qonto_sync.domain.events import RunRequest
+    from qonto_sync.domain.events import ReconcileRequest, WindowRequest
     from qonto_sync.domain.gap import Gap
     from qonto_sync.domain.ids import RunId
     from qonto_sync.domain.ledger import LedgerRow, Pending
     from qonto_sync.domain.reading import Reading
+    from qonto_sync.domain.reconciliation import Difference
     from qonto_sync.domain.request_counts import AwsService, RequestKind
     from qonto_sync.domain.window import Window
 
@@ -155,14 +158,14 @@ class Tally:
 class RunResult:
     """What a run did."""
 
-    request: RunRequest
+    request: WindowRequest
     outcome: RunOutcome
     run_id: RunId
     window: Window
     tally: Tally
     checkpoint: Checkpoint | None
     """As the run left it; a backfill leaves it as it was."""
-    goes_on_with: RunRequest | None = None
+    goes_on_with: WindowRequest | None = None
     """What is left, if this run had no time for all of it and got further. Otherwise the schedule goes on."""
 
     def as_dict(self) -> dict[str, Any]:
@@ -200,6 +203,44 @@ class RunResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ReconcileResult:
+    """What a run of a reconciliation did. The counts are this run's; the certificate has those of all runs."""
+
+    request: ReconcileRequest
+    outcome: RunOutcome
+    run_id: RunId
+    window: tuple[datetime, datetime]
+    """Of creation: what the pass covers from this run's first month on."""
+    months: tuple[MonthRecord, ...]
+    found: Counter[Difference]
+    repaired: int
+    gaps: int
+    """Months of the pass that are not certified."""
+    certificate: Certificate | None
+    """None if the pass is not finished, or nothing was written."""
+    unexpected_errors: int
+    goes_on_with: ReconcileRequest | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the function returns it, without its usage."""
+        start, end = self.window
+        return {
+            "outcome": self.outcome.value,
+            "action": self.request.action,
+            "connection": self.request.connection,
+            "run_id": self.run_id,
+            "window": {"from": to_text(start), "to": to_text(end)},
+            "months": len(self.months),
+            "invoices": invoice_counts(self.months),
+            "found": found_counts(self.found),
+            "repaired": self.repaired,
+            "gaps": self.gaps,
+            "certificate": self.certificate.version if self.certificate else None,
+            **({"continue": self.goes_on_with.as_event()} if self.goes_on_with else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What an invocation used, as far as AWS bills it and Qonto limits it."""
 
@@ -225,7 +266,7 @@ class Usage:
 class RunReport:
     """What `SyncFunction` returns: the run's result, and what the invocation used."""
 
-    result: RunResult
+    result: RunResult | ReconcileResult
     usage: Usage
 
     def as_dict(self) -> dict[str, Any]:

@@ -91,8 +91,12 @@ def after_failure(error: ItemError, previous: Pending | None, now: datetime, ran
     """The next attempt at an invoice that could not be archived."""
     is_same_file = isinstance(error, UnusableFile) and previous is not None and previous.detail == str(error)
     reason = PendingReason.REJECTED if is_same_file or isinstance(error, Permanent) else PendingReason.FAILED
+    is_rejected = reason is PendingReason.REJECTED
+    if previous and previous.reason is PendingReason.DAMAGED:
+        # Until it is repaired: a person can restore the older version meanwhile.
+        reason = PendingReason.DAMAGED
     since, attempts = _continued(previous, reason, now)
-    interval = _REJECTED_INTERVAL if reason is PendingReason.REJECTED else backoff(attempts, random)
+    interval = _REJECTED_INTERVAL if is_rejected else backoff(attempts, random)
     return Pending(reason, since, now + interval, attempts, str(error))
 
 

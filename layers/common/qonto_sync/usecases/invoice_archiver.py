@@ -96,6 +96,11 @@ class InvoiceArchiver:
 
         return self._archive_listed(invoice, attempt)
 
+    def repair(self, invoice: Invoice, row: LedgerRow) -> InvoiceResult:
+        """Like `archive`, and writes each object anew that is not in the bucket as the row says."""
+        intent = WriteIntent(self._store, self._ledger, self._clock, trusts_objects=False)
+        return self._archive_listed(invoice, lambda: self._archive_with_retries(invoice.id, (invoice, row), intent))
+
     def archive_latest(self, invoice_id: InvoiceId) -> InvoiceResult:
         """Like `archive`, with Qonto's current version; an invoice that Qonto deleted is marked so."""
         return self._recording_failures(invoice_id, None, lambda: self._archive_with_retries(invoice_id, None))
@@ -128,10 +133,13 @@ class InvoiceArchiver:
         return _logged(InvoiceResult(row, failure=failure, is_unexpected=is_unexpected))
 
     def _archive_with_retries(
-        self, invoice_id: InvoiceId, known: tuple[Invoice, LedgerRow | None] | None
+        self,
+        invoice_id: InvoiceId,
+        known: tuple[Invoice, LedgerRow | None] | None,
+        intent: WriteIntent | None = None,
     ) -> InvoiceResult:
         """Archives `known`, or Qonto's current version; after a conflict always the latter."""
-        intent = WriteIntent(self._store, self._ledger, self._clock)
+        intent = intent or WriteIntent(self._store, self._ledger, self._clock)
         for _ in range(_ATTEMPTS):
             requested_at = self._clock.now()
             try:

@@ -18,10 +18,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qonto_sync.domain import retry_schedule
 from qonto_sync.domain.errors import ObjectChanged
+from qonto_sync.domain.ids import Sha256
 from qonto_sync.domain.times import ONE_SECOND, whole_seconds
 
 if TYPE_CHECKING:
@@ -36,10 +37,18 @@ LONGEST_INVOCATION = timedelta(minutes=15)
 """Lambda's limit: a writer that recorded its intent earlier is no longer running."""
 
 
+_UNKNOWN: Final = Sha256("")
+
+
 class WriteIntent:
     """One writer's view of an invoice's objects, over all its attempts, and the intent that it records."""
 
-    def __init__(self, archive: ArchiveStore, ledger: RowWriter, clock: Clock) -> None:
+    def __init__(self, archive: ArchiveStore, ledger: RowWriter, clock: Clock, *, trusts_objects: bool = True) -> None:
+        """Without trust every object is read from S3, and replaced if it is not the one that the row names.
+
+        The objects of a damaged row are never trusted.
+        """
+        self._trusts_objects = trusts_objects
         self._archive = archive
         self._ledger = ledger
         self._clock = clock
@@ -63,12 +72,18 @@ class WriteIntent:
             # Evaluated before the objects are read, so that a later change cannot go unnoticed.
             is_live = row.intent_expires_at is not None and row.intent_expires_at > self._clock.now()
             self._other_intent_expiry = row.intent_expires_at if is_live else None
-        if row.intent_expires_at:
+        self._trusts_objects &= not row.is_damaged
+        if row.intent_expires_at or not self._trusts_objects:
             self._to_verify |= {stored.key for stored in row.objects}
         self._row = row
         self._revision = revision
         # Sorted, so that the order of the requests does not depend on the process.
-        self._actual = {key: self._archive.head(key) for key in sorted(self._to_verify)}
+        self._actual = {key: self._found(key) for key in sorted(self._to_verify)}
+
+    def _found(self, key: str) -> StoredObject | None:
+        found = self._archive.head(key)
+        # Whoever changed an object may have kept its metadata, from which S3 tells the hash.
+        return found if found is None or self._trusts_objects else replace(found, sha256=_UNKNOWN)
 
     def matches(self, stored: StoredObject) -> bool:
         """Whether the bucket has this object, as far as this writer knows."""
