@@ -31,6 +31,8 @@ from local.webhooks import NotArchived, subscribe
 from operations.aws import OperationFailed
 from qonto_sync.clock import LONGEST_RESERVE_SECONDS
 from qonto_sync.domain.errors import SyncError
+from qonto_sync.domain.ids import ConnectionName
+from qonto_sync.domain.keys import certificate_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -92,6 +94,7 @@ class LocalRun:
                 self._retry(stack, organization)
                 self._check(stack, organization)
                 self._webhook(stack, organization)
+                self._reconcile(stack)
             finally:
                 self._saved.save(stack, {**organization.notes, "stopped_at": datetime.now(UTC).isoformat()})
                 self._show_archive()
@@ -173,6 +176,18 @@ class LocalRun:
         )
         # The invoice is retried once more, when its PDF is final.
         queue.drain(patience=organization.patience, interval=5, sleep=organization.wait)
+
+    def _reconcile(self, stack: Stack) -> None:
+        environment = ExecutionEnvironment(stack.functions["SyncFunction"])
+        result = environment.invoke({"action": "reconcile"})
+        invoices, differences = result["invoices"], sum(result["found"].values())
+        self._screen.say(
+            f"[bold]Reconciled[/bold]: {result['months']} months, {invoices['source']} invoices at the source,"
+            f" {invoices['archived']} archived, {invoices['pending']} pending, {differences} differences"
+        )
+        if result["certificate"]:
+            certificate = certificate_key(ConnectionName("default"))
+            self._screen.say(f"  the certificate of version {result['certificate']}: {certificate}\n")
 
     def _show_archive(self) -> None:
         archive = self._saved.archive

@@ -38,7 +38,8 @@ class Screen:
 
     def show_latest(self, archive: Path, most: int = 3) -> None:
         """The last few invoices of an archive, by the month of their keys."""
-        folders = sorted({path.parent for path in archive.rglob("*") if path.is_file()}, key=lambda path: path.parent)
+        files = archive.glob("*/client_invoices/**/*")
+        folders = sorted({path.parent for path in files if path.is_file()}, key=lambda path: path.parent)
         for folder in folders[-most:]:
             self._console.print(f"    {folder.relative_to(archive)}/")
             for path in sorted(folder.iterdir()):

@@ -58,7 +58,7 @@ def test_what_somebody_changed_is_found_repaired_and_certified(deployed: Callabl
 
 
 def assert_proven(deployment: Deployment, version: int) -> None:
-    """From the certificate alone: each inventory and each object has the hash that is named, and nothing is left over."""
+    """From the certificate alone: each inventory and object has the hash that is named, and nothing is left over."""
     certificate: dict[str, Any] = json.loads(content(deployment, "default/inventory/certificate.json"))
     assert certificate["version"] == version
     named = set()
