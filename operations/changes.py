@@ -79,11 +79,11 @@ def put_alarm(session: boto3.Session, stack: Stack, connection: ConnectionName, 
     session.client("cloudwatch").put_metric_alarm(**alarm_request(stack, connection, hours))
 
 
-def remove_schedule(session: boto3.Session, stack: Stack, connection: ConnectionName) -> bool:
-    """Whether there was one."""
+def remove_schedule(session: boto3.Session, stack: Stack, name: str) -> bool:
+    """Whether there was one of this name."""
     client = session.client("scheduler")
     try:
-        client.delete_schedule(GroupName=stack.schedule_group, Name=connection)
+        client.delete_schedule(GroupName=stack.schedule_group, Name=name)
     except client.exceptions.ResourceNotFoundException:
         return False
     return True

@@ -15,7 +15,12 @@ from operations.aws import open_session, report
 from operations.changes import check_secret, put_alarm, put_schedule, remove_alarm, remove_schedule
 from operations.listing import rows, table
 from operations.messages import added, removed
-from operations.resources import schedule_request, stalled_after_hours
+from operations.resources import (
+    reconcile_schedule_name,
+    reconcile_schedule_request,
+    schedule_request,
+    stalled_after_hours,
+)
 from operations.stack import find_stack
 
 if TYPE_CHECKING:
@@ -36,6 +41,7 @@ def _add(options: argparse.Namespace) -> Iterable[str]:
     hours = stalled_after(options.stalled_after) or stalled_after_hours(stack, expression)
     check_secret(session, stack, connection)
     change = put_schedule(session, schedule_request(stack, connection, expression))
+    put_schedule(session, reconcile_schedule_request(stack, connection))
     put_alarm(session, stack, connection, hours)
     return added(stack, connection, expression, hours, change)
 
@@ -45,6 +51,7 @@ def _remove(options: argparse.Namespace) -> Iterable[str]:
     session = open_session()
     stack = find_stack(session, options.stack)
     had_schedule = remove_schedule(session, stack, connection)
+    remove_schedule(session, stack, reconcile_schedule_name(connection))
     had_alarm = remove_alarm(session, stack, connection)
     return removed(stack, connection, had_schedule=had_schedule, had_alarm=had_alarm)
 

@@ -12,7 +12,7 @@ from botocore.config import Config
 
 from operations.progress import backfills, catching_up
 from qonto_sync.domain.errors import InvalidEvent
-from qonto_sync.domain.events import parse_sync_event
+from qonto_sync.domain.events import ReconcileRequest, parse_sync_event
 from qonto_sync.domain.keys import checkpoint_key
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from operations.progress import Item
     from operations.stack import Stack
+    from qonto_sync.domain.events import RunRequest
     from qonto_sync.domain.ids import ConnectionName
 
 _AT_ONCE: Final = 16
@@ -50,7 +51,7 @@ def rows(session: boto3.Session, stack: Stack) -> list[Row]:
     dynamodb = session.client("dynamodb", config=config)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = pool.map(lambda name: _row(scheduler, dynamodb, stack, name), _names(scheduler, stack.schedule_group))
-        return sorted(found, key=lambda row: row.connection)
+        return sorted(filter(None, found), key=lambda row: row.connection)
 
 
 def table(found: list[Row]) -> list[str]:
@@ -73,23 +74,27 @@ def _names(scheduler: EventBridgeSchedulerClient, group: str) -> Iterable[str]:
         yield from (schedule["Name"] for schedule in page["Schedules"])
 
 
-def _row(scheduler: EventBridgeSchedulerClient, dynamodb: DynamoDBClient, stack: Stack, name: str) -> Row:
+def _row(scheduler: EventBridgeSchedulerClient, dynamodb: DynamoDBClient, stack: Stack, name: str) -> Row | None:
+    """The row of a schedule; None for one of a reconciliation."""
     # The list contains neither the expression nor the event.
     schedule = scheduler.get_schedule(GroupName=stack.schedule_group, Name=name)
-    connection = _connection(schedule)
-    if connection is None:
+    request = _request(schedule)
+    if isinstance(request, ReconcileRequest):
+        return None
+    if request is None:
         return Row(name, schedule["ScheduleExpression"], schedule["State"], "never: its input names no connection")
+    connection = request.connection
     item = dynamodb.get_item(TableName=stack.state_table, Key={"pk": {"S": checkpoint_key(connection)}}).get("Item", {})
     progress = [*catching_up(item, datetime.now(UTC)), *backfills(_gaps(dynamodb, stack.state_table, connection))]
     synced_until = item.get("synced_until", {}).get("S", "never")
     return Row(connection, schedule["ScheduleExpression"], schedule["State"], synced_until, tuple(progress))
 
 
-def _connection(schedule: GetScheduleOutputTypeDef) -> ConnectionName | None:
+def _request(schedule: GetScheduleOutputTypeDef) -> RunRequest | None:
     """As the function reads the event; without one EventBridge Scheduler sends its own."""
     try:
         event = json.loads(schedule["Target"].get("Input", "{}"))
-        return parse_sync_event(event).connection
+        return parse_sync_event(event)
     except (ValueError, InvalidEvent):
         return None
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def added(stack: Stack, connection: ConnectionName, expression: str, hours: int, change: Change) -> Iterator[str]:
     """What was done, when it runs, and how to run it at once."""
     yield f"Schedule {connection} {change}: {expression}, in the group {stack.schedule_group}"
+    yield f"Reconciliation: {stack.reconcile_schedule}, within four hours of it"
     yield f"Alarm {alarm_name(stack, connection)} set: rings after {hours} hours in which no run caught up"
     if expression.startswith("cron("):
         yield f"  If {expression} pauses for longer, say how long with STALLED_AFTER="

@@ -13,7 +13,11 @@ from qonto_sync.domain.secret import WEBHOOKS
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import PutMetricAlarmInputTypeDef
-    from mypy_boto3_scheduler.type_defs import CreateScheduleInputTypeDef, FlexibleTimeWindowTypeDef
+    from mypy_boto3_scheduler.type_defs import (
+        CreateScheduleInputTypeDef,
+        FlexibleTimeWindowTypeDef,
+        TargetTypeDef,
+    )
 
     from operations.stack import Stack
     from qonto_sync.domain.ids import ConnectionName
@@ -23,6 +27,9 @@ _MINUTES: Final = {"minute": 1, "hour": 60, "day": 24 * 60}
 
 _SPREAD: Final = 15
 """Minutes over which connections with the same schedule are spread: they share Lambda's concurrency."""
+
+_SPREAD_OF_NIGHT: Final = 240
+"""Minutes over which the reconciliations of all connections are spread."""
 
 LONGEST_ALARM: Final = 7 * 24
 """Hours; CloudWatch's limit."""
@@ -72,14 +79,41 @@ def schedule_request(stack: Stack, connection: ConnectionName, expression: str) 
         "State": "ENABLED",
         "ScheduleExpression": expression,
         "FlexibleTimeWindow": _flexible_window(expression),
-        "Target": {
-            "Arn": stack.sync_function_arn,
-            "RoleArn": stack.schedule_role_arn,
-            "Input": sync_event(connection),
-            # The next run resumes from the checkpoint.
-            "RetryPolicy": {"MaximumRetryAttempts": 0},
-            "DeadLetterConfig": {"Arn": stack.sync_failure_queue_arn},
-        },
+        "Target": _target(stack, sync_event(connection)),
+    }
+
+
+def reconcile_event(connection: ConnectionName) -> str:
+    """What the function is invoked with to compare source, ledger and archive."""
+    return json.dumps({"action": "reconcile", "connection": connection})
+
+
+def reconcile_schedule_name(connection: ConnectionName) -> str:
+    """No connection is called so: a name has no dot."""
+    return f"{connection}.reconcile"
+
+
+def reconcile_schedule_request(stack: Stack, connection: ConnectionName) -> CreateScheduleInputTypeDef:
+    """The schedule of the reconciliation, by the stack's own expression, spread over the night."""
+    return {
+        "GroupName": stack.schedule_group,
+        "Name": reconcile_schedule_name(connection),
+        "Description": f"Reconciles the archive of the Qonto organization {connection}",
+        "State": "ENABLED",
+        "ScheduleExpression": stack.reconcile_schedule,
+        "FlexibleTimeWindow": {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": _SPREAD_OF_NIGHT},
+        "Target": _target(stack, reconcile_event(connection)),
+    }
+
+
+def _target(stack: Stack, event: str) -> TargetTypeDef:
+    return {
+        "Arn": stack.sync_function_arn,
+        "RoleArn": stack.schedule_role_arn,
+        "Input": event,
+        # The next run does what is left.
+        "RetryPolicy": {"MaximumRetryAttempts": 0},
+        "DeadLetterConfig": {"Arn": stack.sync_failure_queue_arn},
     }
 
 

@@ -32,6 +32,8 @@ class Stack:
     """Empty: AWS's keys."""
     schedule: str
     """The expression of a connection that asks for no other."""
+    reconcile_schedule: str
+    """The expression by which each connection is reconciled."""
     stalled_after_hours: int
     runbook_url: str
     webhook_url: str | None
@@ -78,6 +80,7 @@ def _stack(name: str, region: str, facts: dict[str, str]) -> Stack:
             secret_prefix=facts["QontoSecretPrefix"],
             kms_key_arn=facts["KmsKeyArn"],
             schedule=facts["ScheduleExpression"],
+            reconcile_schedule=facts["ReconcileScheduleExpression"],
             stalled_after_hours=int(facts["StalledAfterHours"]),
             runbook_url=facts["RunbookUrl"],
             webhook_url=facts.get("WebhookUrl"),

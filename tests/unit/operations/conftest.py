@@ -96,11 +96,12 @@ class Operator:
 
     def everything(self) -> dict[str, Any]:
         """All schedules and alarms, to compare before and after."""
-        summaries = self.session.client("scheduler").list_schedules()["Schedules"]
+        names = [summary["Name"] for summary in self.session.client("scheduler").list_schedules()["Schedules"]]
         alarms: Any = self.session.client("cloudwatch").describe_alarms()["MetricAlarms"]
         volatile = ("AlarmConfigurationUpdatedTimestamp", "StateUpdatedTimestamp", "StateTransitionedTimestamp")
         return {
-            "schedules": [self.schedule(summary["Name"]) for summary in summaries],
+            "schedules": [self.schedule(name) for name in names if not name.endswith(".reconcile")],
+            "reconciliations": [self.schedule(name) for name in names if name.endswith(".reconcile")],
             "alarms": [{key: value for key, value in alarm.items() if key not in volatile} for alarm in alarms],
         }
 

@@ -22,6 +22,10 @@ def test_adds_a_connection(operator: Operator) -> None:
     assert schedule["ScheduleExpression"] == "rate(1 hour)"
     assert schedule["State"] == "ENABLED"
     assert schedule["Target"]["Input"] == '{"connection": "acme"}'
+    (reconciliation,) = operator.everything()["reconciliations"]
+    assert reconciliation["ScheduleExpression"] == "cron(30 2 * * ? *)"
+    assert reconciliation["Target"]["Input"] == '{"action": "reconcile", "connection": "acme"}'
+    assert "Reconciliation: cron(30 2 * * ? *), within four hours of it" in said
     assert [alarm["AlarmName"] for alarm in operator.everything()["alarms"]] == ["books-stalled-acme"]
     assert "Schedule acme created: rate(1 hour)" in said
     assert "rings after 3 hours" in said
@@ -85,7 +89,7 @@ def test_without_a_secret_nothing_is_changed(operator: Operator) -> None:
     assert status == 1
     assert not said
     assert "aws secretsmanager create-secret --region eu-central-1 --name qonto/beta --secret-string file://" in errors
-    assert operator.everything() == {"schedules": [], "alarms": []}
+    assert operator.everything() == {"schedules": [], "reconciliations": [], "alarms": []}
 
 
 def test_with_a_secret_about_to_be_deleted_nothing_is_changed(operator: Operator) -> None:
@@ -94,7 +98,7 @@ def test_with_a_secret_about_to_be_deleted_nothing_is_changed(operator: Operator
     status, _, errors = operator.run("add", "acme")
     assert status == 1
     assert "aws secretsmanager restore-secret --region eu-central-1 --secret-id qonto/acme" in errors
-    assert operator.everything() == {"schedules": [], "alarms": []}
+    assert operator.everything() == {"schedules": [], "reconciliations": [], "alarms": []}
 
 
 @pytest.mark.parametrize("command", ["add", "remove"])
@@ -117,7 +121,7 @@ def test_removing_keeps_what_was_archived(operator: Operator) -> None:
     dynamodb.put_item(TableName=table_name, Item={"pk": {"S": "invoice#acme#i"}})
     status, said, _ = operator.run("remove", "acme")
     assert status == 0
-    assert operator.everything() == {"schedules": [], "alarms": []}
+    assert operator.everything() == {"schedules": [], "reconciliations": [], "alarms": []}
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
     assert {row["pk"]["S"] for row in dynamodb.scan(TableName=table_name)["Items"]} == {
         "checkpoint#acme",

@@ -102,7 +102,7 @@ def test_names_the_schedule_that_is_not_taken(operator: Operator, refuse: Callab
     status, _, errors = operator.run("add", "--schedule=rate(1 hours)", "acme")
     assert status == 1
     assert "does not take SCHEDULE 'rate(1 hours)', so nothing was changed: Invalid Schedule Expression" in errors
-    assert operator.everything() == {"schedules": [], "alarms": []}
+    assert operator.everything() == {"schedules": [], "reconciliations": [], "alarms": []}
 
 
 @pytest.mark.parametrize("target", ["connection", "connection-remove"])

@@ -11,9 +11,15 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.validate import validate_parameters
 
-from operations.resources import alarm_request, latest_start, schedule_request, stalled_after_hours
+from operations.resources import (
+    alarm_request,
+    latest_start,
+    reconcile_schedule_request,
+    schedule_request,
+    stalled_after_hours,
+)
 from operations.stack import Stack
-from qonto_sync.domain.events import SyncRequest, parse_sync_event
+from qonto_sync.domain.events import ReconcileRequest, SyncRequest, parse_sync_event
 from qonto_sync.domain.ids import ConnectionName
 
 ACME = ConnectionName("acme")
@@ -30,6 +36,7 @@ STACK = Stack(
     secret_prefix="qonto/",
     kms_key_arn="",
     schedule="rate(1 hour)",
+    reconcile_schedule="cron(30 2 * * ? *)",
     stalled_after_hours=3,
     runbook_url="docs/runbook.md",
     webhook_url="https://webhooks.example/webhooks/<connection>",
@@ -53,6 +60,7 @@ def test_requests_are_valid(name: str, expression: str) -> None:
     schedule = schedule_request(stack, connection, expression)
     validate("scheduler", "CreateSchedule", schedule)
     validate("scheduler", "UpdateSchedule", schedule)
+    validate("scheduler", "CreateSchedule", reconcile_schedule_request(stack, connection))
     alarm = alarm_request(stack, connection, stalled_after_hours(stack, expression))
     validate("cloudwatch", "PutMetricAlarm", alarm)
     assert alarm["Period"] * alarm["EvaluationPeriods"] <= 604_800
@@ -62,6 +70,8 @@ def test_the_function_takes_the_event() -> None:
     """What the schedule sends is a run of that connection, and of no other."""
     target: Any = schedule_request(STACK, ACME, "rate(1 hour)")["Target"]
     assert parse_sync_event(json.loads(target["Input"])) == SyncRequest(ACME)
+    target = reconcile_schedule_request(STACK, ACME)["Target"]
+    assert parse_sync_event(json.loads(target["Input"])) == ReconcileRequest(ACME)
 
 
 def test_a_schedule_delivers_once_and_keeps_what_it_could_not() -> None:

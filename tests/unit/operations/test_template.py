@@ -10,7 +10,7 @@ import pytest
 
 from local.cloudformation import read
 from local.stack import TEMPLATE
-from operations.resources import alarm_request, schedule_request
+from operations.resources import alarm_request, reconcile_schedule_request, schedule_request
 from qonto_sync.domain.ids import ConnectionName
 from tests.unit.operations.conftest import OUTPUTS
 from tests.unit.operations.test_resources import STACK
@@ -23,6 +23,7 @@ VALUES = {
     "AWS::StackName": STACK.name,
     "StalledAfterHours": STACK.stalled_after_hours,
     "ScheduleExpression": STACK.schedule,
+    "ReconcileScheduleExpression": STACK.reconcile_schedule,
     "RunbookUrl": STACK.runbook_url,
     "DefaultSchedule": "ENABLED",
     "AlarmTopic": STACK.alarm_topic_arn,
@@ -67,10 +68,16 @@ def test_the_alarm_is_the_stacks_own(template: dict[str, Any]) -> None:
     )
 
 
-def test_the_schedule_is_the_stacks_own(template: dict[str, Any]) -> None:
-    """But for its name and its window: a single connection has no others to spread from."""
-    own = resolved(template["Resources"]["SyncFunction"]["Properties"]["Events"]["Schedule"]["Properties"])
-    ours: Any = schedule_request(STACK, DEFAULT, STACK.schedule)
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("Schedule", schedule_request(STACK, DEFAULT, STACK.schedule)),
+        ("ReconcileSchedule", reconcile_schedule_request(STACK, DEFAULT)),
+    ],
+)
+def test_the_schedules_are_the_stacks_own(template: dict[str, Any], name: str, ours: Any) -> None:
+    """But for their names and windows: a single connection has no others to spread from."""
+    own = resolved(template["Resources"]["SyncFunction"]["Properties"]["Events"][name]["Properties"])
     for key in ("ScheduleExpression", "GroupName", "State"):
         assert own[key] == ours[key]
     for key in ("RoleArn", "Input", "RetryPolicy", "DeadLetterConfig"):
