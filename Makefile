@@ -27,7 +27,7 @@ export CONNECTION_STALLED_AFTER = $(value STALLED_AFTER)
 export WEBHOOK_ID = $(value ID)
 
 .PHONY: help run local invoke test check check-fast check-template simulate bench format build clean lock \
-	setup setup-sam setup-checkov setup-bench connection connection-remove connections webhook-subscribe webhook-list webhook-unsubscribe webhook-load
+	setup setup-sam setup-checkov setup-bench connection connection-remove connections webhook-subscribe webhook-list webhook-unsubscribe webhook-load verify
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 21
@@ -93,6 +93,9 @@ webhook-list: setup ## list a connection's webhook subscriptions: NAME=, STACK=
 
 webhook-unsubscribe: setup ## end a subscription, and remove its secret: NAME=, ID=, STACK=
 	@python -m operations.webhooks unsubscribe --stack="$$CONNECTION_STACK" --id="$$WEBHOOK_ID" -- "$$CONNECTION_NAME"
+
+verify: setup ## check an archive by its certificates: ARGS='--folder PATH' for a copy, ARGS='--stack NAME' for the bucket
+	@python -m operations verify $(ARGS)
 
 webhook-load: setup ## load-test the webhook function on loopback
 	@python -m local.webhook_load $(ARGS)

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local.aws import session
+from operations.verify import Bucket, verify
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -55,6 +58,14 @@ def test_what_somebody_changed_is_found_repaired_and_certified(deployed: Callabl
     comparison = deployment.compare()
     assert (comparison.invoices, comparison.different) == (60, ())
     assert_proven(deployment, first["certificate"] + 1)
+    bucket = Bucket(session(), deployment.bucket, "default", endpoint_url=deployment.stack.endpoint_url)
+    verdict = verify(bucket, lambda _done, _total: None)
+    assert (verdict.differences, verdict.certificates, verdict.is_good) == ([], 2, True)
+    s3.put_object(Bucket=deployment.bucket, Key=documents[3], Body=b"tampered")
+    verdict = verify(bucket, lambda _done, _total: None)
+    assert verdict.notes == ["1 objects were replaced after the certificate: the next one has their hashes"]
+    s3.delete_object(Bucket=deployment.bucket, Key=documents[4])
+    assert verify(bucket, lambda _done, _total: None).differences == [(documents[4], "it is not there")]
 
 
 def assert_proven(deployment: Deployment, version: int) -> None:
