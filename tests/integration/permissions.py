@@ -43,16 +43,22 @@ def record(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
 
 
 def refused(stack: Stack, calls: Iterable[Call]) -> list[str]:
-    """The calls that AWS would have denied, each with what its function's role does not allow."""
+    """The calls that AWS would have denied, each with what its function's role or the bucket's policy asks for."""
     policies, names = _policies(stack), {function.name: id_ for id_, function in stack.functions.items()}
-    return sorted(
-        {
-            f"{call.operation} by {names[call.function]} needs {_text(request)}"
-            for call in calls
-            for request in requests(call)
-            if not is_allowed(policies[names[call.function]], request)
-        }
-    )
+    made = [(call, f"{call.operation} by {names[call.function]}") for call in calls]
+    by_role = {
+        f"{text} needs {_text(request)}"
+        for call, text in made
+        for request in requests(call)
+        if not is_allowed(policies[names[call.function]], request)
+    }
+    by_bucket = {f"{text} needs a condition" for call, text in made if _creates_unconditionally(call)}
+    return sorted(by_role | by_bucket)
+
+
+def _creates_unconditionally(call: Call) -> bool:
+    creates = call.operation in {"PutObject", "CompleteMultipartUpload", "CopyObject"}
+    return creates and not {"IfMatch", "IfNoneMatch"} & call.parameters.keys()
 
 
 def refused_to_lambda(stack: Stack) -> list[str]:

@@ -67,4 +67,5 @@ def test_a_real_account_takes_real_time(tmp_path: Path, capsys: pytest.CaptureFi
         documents = {account.world.document(id_) for id_ in account.world.invoice_ids()}
     assert '"archived": 5' in shown
     assert account.secret_key not in shown
-    assert {content for key, content in files(tmp_path).items() if key.endswith(".json")} == documents
+    stored = files(tmp_path)
+    assert {stored[key] for key in stored if key.endswith("invoice.json")} == documents

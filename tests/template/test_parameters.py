@@ -55,6 +55,8 @@ def test_defaults_are_those_of_qonto_in_production(source: dict[str, Any]) -> No
         "RunbookUrl": "docs/runbook.md",
         "KmsKeyArn": "",
         "KeepOldVersionsDays": 3653,
+        "ObjectLockMode": "NONE",
+        "ObjectLockDays": 3653,
         "InitialSyncFrom": "2016-01-01T00:00:00Z",
         "Workers": 24,
         "RequestsPer10Seconds": 1_000,

@@ -66,9 +66,9 @@ def test_archive_is_private(resources: dict[str, Any]) -> None:
 def test_archive_speaks_tls_only(resources: dict[str, Any]) -> None:
     """A request without TLS is denied for every principal."""
     policy = resources["ArchiveBucketPolicy"]["Properties"]
-    (statement,) = policy["PolicyDocument"]["Statement"]
+    tls, _ = policy["PolicyDocument"]["Statement"]
     assert policy["Bucket"] == {"Ref": "ArchiveBucket"}
-    assert statement == {
+    assert tls == {
         "Sid": "DenyWithoutTls",
         "Effect": "Deny",
         "Principal": "*",
@@ -76,6 +76,32 @@ def test_archive_speaks_tls_only(resources: dict[str, Any]) -> None:
         "Resource": [arn("ArchiveBucket"), {"Fn::Sub": "${ArchiveBucket.Arn}/*"}],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
+
+
+def test_nobody_writes_without_a_condition(resources: dict[str, Any]) -> None:
+    """A write must name what it replaces, or that it replaces nothing; the calls of a multipart upload cannot."""
+    _, conditional = resources["ArchiveBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert conditional == {
+        "Sid": "DenyUnconditionalWrites",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:PutObject",
+        "Resource": {"Fn::Sub": "${ArchiveBucket.Arn}/*"},
+        "Condition": {
+            # All of them must hold for the denial: neither header, and a call that makes an object.
+            "Null": {"s3:if-match": "true", "s3:if-none-match": "true"},
+            "Bool": {"s3:ObjectCreationOperation": "true"},
+        },
+    }
+
+
+def test_object_lock_is_a_choice(resources: dict[str, Any]) -> None:
+    """Without ObjectLockMode the bucket has no lock; with it, each new version has it."""
+    bucket = resources["ArchiveBucket"]["Properties"]
+    retention = {"Mode": {"Ref": "ObjectLockMode"}, "Days": {"Ref": "ObjectLockDays"}}
+    lock = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": retention}}
+    assert bucket["ObjectLockEnabled"] == {"Fn::If": ["HasObjectLock", True, {"Ref": "AWS::NoValue"}]}
+    assert bucket["ObjectLockConfiguration"] == {"Fn::If": ["HasObjectLock", lock, {"Ref": "AWS::NoValue"}]}
 
 
 def test_archive_keeps_every_version_and_no_rubbish(resources: dict[str, Any]) -> None:
