@@ -405,6 +405,7 @@ class InMemoryLedger(Ledger, Gaps, PendingIndex):
 class InMemoryCheckpoints(Checkpoints):
     """Checkpoints. `before_commit` is called before each commit."""
 
+    clock: Clock = field(default_factory=ManualClock)
     saved: dict[ConnectionName, Checkpoint] = field(default_factory=dict)
     history: list[Checkpoint] = field(default_factory=list)
     before_commit: Callable[[], None] = lambda: None
@@ -421,8 +422,14 @@ class InMemoryCheckpoints(Checkpoints):
             if found == checkpoint:
                 return
             raise Superseded(f"another run committed the checkpoint of {connection!r}")
-        self.saved[connection] = checkpoint
+        uncertified_since = found.uncertified_since if found else self.clock.now()
+        self.saved[connection] = replace(checkpoint, uncertified_since=uncertified_since)
         self.history.append(checkpoint)
+
+    @override
+    def note_certificate(self, connection: ConnectionName, certified_at: datetime) -> None:
+        if connection in self.saved:
+            self.saved[connection] = replace(self.saved[connection], uncertified_since=certified_at)
 
 
 @dataclass

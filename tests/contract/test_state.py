@@ -31,6 +31,8 @@ from tests.contract.table import create_state_table
 from tests.fakes import CONNECTION, START, InMemoryCheckpoints, InMemoryLedger, InMemoryReconciliations, ManualClock
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from qonto_sync.ports import Checkpoints, Gaps, Ledger, PendingIndex, Reconciliations
 
 ACME = ConnectionName("acme")
@@ -235,6 +237,25 @@ def test_the_first_commit_is_version_one(checkpoints: Checkpoints) -> None:
     assert checkpoints.read(ACME) is None
 
 
+def test_a_certificate_is_noted_beside_the_commits(checkpoints: Checkpoints) -> None:
+    """Until then a connection is uncertified since its first commit; a run that is under way is not superseded."""
+
+    def uncertified_since() -> datetime | None:
+        found = checkpoints.read(CONNECTION)
+        return found.uncertified_since if found else None
+
+    checkpoints.note_certificate(CONNECTION, START)
+    assert checkpoints.read(CONNECTION) is None
+    for version in (1, 2):
+        checkpoints.commit(CONNECTION, Checkpoint(START, version, RunId("r")))
+    assert uncertified_since() == START
+    later = START + timedelta(days=1)
+    checkpoints.note_certificate(CONNECTION, later)
+    assert uncertified_since() == later
+    checkpoints.commit(CONNECTION, Checkpoint(START, 3, RunId("r")))
+    assert (checkpoints.read(CONNECTION), uncertified_since()) == (Checkpoint(START, 3, RunId("r")), later)
+
+
 def test_only_one_of_two_runs_commits(checkpoints: Checkpoints) -> None:
     """The first commit and any later one."""
     for version in (1, 2):
@@ -385,6 +406,7 @@ def test_the_checkpoint_item_is_as_documented(table: Table) -> None:
         "run_id": {"S": "r"},
         "resume_from": {"S": "2026-03-01T12:00:00Z"},
         "updated_at": {"S": "2026-03-01T12:00:00Z"},
+        "created_at": {"S": "2026-03-01T12:00:00Z"},
     }
 
 

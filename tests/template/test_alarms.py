@@ -65,6 +65,7 @@ def emitted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
                 window=Window(START, START),
                 tally=Tally(backlog=backlog),
                 checkpoint=Checkpoint(START, 1, RunId("run")),
+                certificate_age=timedelta(days=1),
             ),
             Usage(RequestCounter().as_dict(), RequestCounter().to_aws, duration_ms=1, memory_mb=1024),
         )
@@ -250,6 +251,19 @@ def test_new_trouble_is_announced_once(alarms: dict[str, Any], alarm: str, metri
     assert (found["Statistic"], found["Period"], found["EvaluationPeriods"]) == ("Sum", 3600, 1)
     assert (found["ComparisonOperator"], found["Threshold"]) == ("GreaterThanThreshold", 0)
     assert found["TreatMissingData"] == "notBreaching"
+
+
+def test_a_connection_that_nobody_proves_is_announced(alarms: dict[str, Any]) -> None:
+    """The oldest certificate of all connections counts, as each hourly run reports its own."""
+    found = alarms["UncertifiedAlarm"]
+    assert (found["Namespace"], found["MetricName"]) == ("QontoSync", "CertificateAgeDays")
+    assert found["Dimensions"] == [{"Name": "service", "Value": STACK}]
+    assert (found["Statistic"], found["Period"], found["EvaluationPeriods"]) == ("Maximum", 3600, 1)
+    assert (found["ComparisonOperator"], found["Threshold"]) == (
+        "GreaterThanThreshold",
+        {"Ref": "UncertifiedAfterDays"},
+    )
+    assert found["TreatMissingData"] == "ignore"
 
 
 def test_three_periods_are_three_hours(source: dict[str, Any]) -> None:

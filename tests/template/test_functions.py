@@ -85,8 +85,8 @@ def test_two_stacks_fit_in_one_account(resources: dict[str, Any]) -> None:
         for key, value in resource["Properties"].items()
         if key.endswith("Name") and key in {"Name", resource["Type"].split("::")[2] + "Name", "LayerName"}
     ]
-    # Thirteen alarms, four queries, four log groups, the retry queue, the layer, the schedule group, the dashboard.
-    assert len(names) == 25
+    # Fourteen alarms, four queries, four log groups, the retry queue, the layer, the schedule group, the dashboard.
+    assert len(names) == 26
     assert all(name == STACK or "${AWS::StackName}" in name["Fn::Sub"] for name in names)
     assert "Name" not in resources["SyncFunctionSchedule"]["Properties"]
 

@@ -52,6 +52,7 @@ def test_defaults_are_those_of_qonto_in_production(source: dict[str, Any]) -> No
         "DefaultSchedule": "ENABLED",
         "AlarmEmail": "",
         "StalledAfterHours": 3,
+        "UncertifiedAfterDays": 2,
         "RunbookUrl": "docs/runbook.md",
         "KmsKeyArn": "",
         "KeepOldVersionsDays": 3653,

@@ -45,7 +45,7 @@ class World:
     clock: ManualClock = field(default_factory=ManualClock)
     archive: InMemoryArchive = field(default_factory=InMemoryArchive)
     ledger: InMemoryLedger = field(default_factory=InMemoryLedger)
-    checkpoints: InMemoryCheckpoints = field(default_factory=InMemoryCheckpoints)
+    checkpoints: InMemoryCheckpoints = field(init=False)
     reconciliations: InMemoryReconciliations = field(default_factory=InMemoryReconciliations)
     queue: InMemoryQueue = field(default_factory=InMemoryQueue)
     deadline: CountedDeadline = field(default_factory=CountedDeadline)
@@ -68,6 +68,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.qonto = FakeQonto(self.clock, per_page=self.per_page, inclusive=self.inclusive)
+        self.checkpoints = InMemoryCheckpoints(clock=self.clock)
         self.messages = RetryMessages(ledger=self.ledger, queue=self.queue, clock=self.clock, executor=InlineExecutor())
         self.connect()
 

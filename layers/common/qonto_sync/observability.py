@@ -7,6 +7,7 @@ dimension `service`, which is the stack; their records have the connection as a 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
@@ -48,6 +49,8 @@ def report_run(report: RunReport) -> None:
     metrics.add_metric("RunDuration", MetricUnit.Milliseconds, usage.duration_ms)
     if isinstance(result, RunResult):
         metrics.add_metric("AttachmentBytes", MetricUnit.Bytes, result.tally.file_bytes)
+        if result.certificate_age is not None:
+            metrics.add_metric("CertificateAgeDays", MetricUnit.Count, result.certificate_age / timedelta(days=1))
         if result.tally.backlog:
             metrics.add_metric("OldestPendingAge", MetricUnit.Seconds, result.tally.backlog.oldest_age.total_seconds())
     metrics.add_metadata("connection", result.request.connection)

@@ -192,6 +192,12 @@ class Checkpoints(Protocol):
         success.
         """
 
+    def note_certificate(self, connection: ConnectionName, certified_at: datetime) -> None:
+        """Notes when the connection was certified, for `Checkpoint.uncertified_since`; does nothing without one.
+
+        It changes nothing else of the checkpoint, so that it never supersedes a run.
+        """
+
 
 class Reconciliations(Protocol):
     """One record per connection."""

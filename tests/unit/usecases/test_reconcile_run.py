@@ -7,6 +7,7 @@ import io
 import json
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,7 @@ from qonto_sync.domain.ids import InvoiceId
 from qonto_sync.domain.ledger import PendingReason
 from qonto_sync.domain.reconciliation import Difference
 from qonto_sync.domain.result import RunOutcome
+from qonto_sync.domain.times import from_text
 from tests.fakes import CONNECTION, START, CountedDeadline, FakeObject
 
 if TYPE_CHECKING:
@@ -141,6 +143,20 @@ def test_the_result_tells_what_a_person_wants_to_know(world: World, archived: li
         "gaps": 0,
         "certificate": 1,
     }
+
+
+def test_each_hourly_run_knows_how_old_the_certificate_is(world: World, archived: list[str]) -> None:
+    """Before the first one, how long ago the connection was first committed: a schedule that is missing is noticed."""
+    assert archived
+    first = world.checkpoints.saved[CONNECTION].uncertified_since
+    assert first is not None
+    assert world.sync().certificate_age == world.clock.now() - first
+    world.reconcile()
+    certified_at = from_text(certificate(world)["reconciled_at"])
+    assert certified_at is not None
+    world.clock.advance(hours=7)
+    result = world.sync()
+    assert timedelta(hours=7) <= world.clock.now() - certified_at == result.certificate_age
 
 
 def test_certificates_are_a_chain_and_inventories_are_written_once(world: World, archived: list[str]) -> None:

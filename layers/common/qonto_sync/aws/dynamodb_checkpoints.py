@@ -13,6 +13,8 @@ from qonto_sync.domain.times import from_text, to_text
 from qonto_sync.ports import Checkpoints
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from qonto_sync.aws.state_table import Item, StateTable
     from qonto_sync.domain.ids import ConnectionName
     from qonto_sync.ports import Clock
@@ -22,7 +24,7 @@ class DynamoDbCheckpoints(Checkpoints):
     """One item per connection.
 
     It has `synced_until`, `resume_from`, `version`, `run_id`, `organization_id`, `updated_at`, `catch_up_from` and
-    `catch_up_since`.
+    `catch_up_since`; from the first commit on `created_at`, and from the first certificate on `certified_at`.
     """
 
     def __init__(self, table: StateTable, clock: Clock) -> None:
@@ -36,11 +38,13 @@ class DynamoDbCheckpoints(Checkpoints):
 
     @override
     def commit(self, connection: ConnectionName, checkpoint: Checkpoint) -> None:
+        now = to_text(self._clock.now())
         changes = {
             "synced_until": to_text(checkpoint.synced_until),
             "version": checkpoint.version,
             "run_id": checkpoint.run_id,
-            "updated_at": to_text(self._clock.now()),
+            "updated_at": now,
+            **({"created_at": now} if checkpoint.version == 1 else {}),
             "resume_from": to_text(checkpoint.resume_from) if checkpoint.resume_from else None,
             "organization_id": checkpoint.organization_id,
             "catch_up_from": to_text(checkpoint.catch_up.start) if checkpoint.catch_up else None,
@@ -55,6 +59,10 @@ class DynamoDbCheckpoints(Checkpoints):
             )
         except RowChanged as error:
             raise Superseded(f"another run committed the checkpoint of {connection!r}") from error
+
+    @override
+    def note_certificate(self, connection: ConnectionName, certified_at: datetime) -> None:
+        self._table.annotate(checkpoint_key(connection), to_item({"certified_at": to_text(certified_at)}))
 
 
 def _checkpoint(item: Item) -> Checkpoint:
@@ -71,4 +79,5 @@ def _checkpoint(item: Item) -> Checkpoint:
         organization_id=fields.get("organization_id"),
         catch_up=CatchUp(start, since) if start and since else None,
         committed_at=from_text(fields.get("updated_at")),
+        uncertified_since=from_text(fields.get("certified_at")) or from_text(fields.get("created_at")),
     )

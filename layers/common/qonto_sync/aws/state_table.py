@@ -117,6 +117,21 @@ class StateTable:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
 
+    def annotate(self, pk: str, changes: Item) -> None:
+        """Sets these attributes of an item that exists, whatever its version, which stays; without one does nothing."""
+        with aws_errors(self.label):
+            try:
+                self._client.update_item(
+                    TableName=self._name,
+                    Key={"pk": {"S": pk}},
+                    UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in changes),
+                    ConditionExpression="attribute_exists(pk)",
+                    ExpressionAttributeNames={f"#{name}": name for name in changes},
+                    ExpressionAttributeValues={f":{name}": value for name, value in changes.items()},
+                )
+            except ClientError as error:
+                _conflicting_item(error)
+
     def replace(self, item: Item) -> None:
         """Replaces an item that exists; one that does not is not created."""
         with aws_errors(self.label):

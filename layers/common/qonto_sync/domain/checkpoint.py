@@ -41,3 +41,5 @@ class Checkpoint:
     """None in a checkpoint of version 0.1."""
     committed_at: datetime | None = field(default=None, compare=False)
     """When it was committed, by the clock of the run; set when it is read."""
+    uncertified_since: datetime | None = field(default=None, compare=False)
+    """When the connection was last certified, or first committed; set when it is read. None if that is not known."""

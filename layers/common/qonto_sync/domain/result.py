@@ -165,6 +165,8 @@ class RunResult:
     tally: Tally
     checkpoint: Checkpoint | None
     """As the run left it; a backfill leaves it as it was."""
+    certificate_age: timedelta | None = None
+    """How long ago the connection was last certified, or first committed, when the run began. None if not known."""
     goes_on_with: WindowRequest | None = None
     """What is left, if this run had no time for all of it and got further. Otherwise the schedule goes on."""
 

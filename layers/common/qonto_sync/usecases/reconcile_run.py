@@ -245,6 +245,7 @@ class ReconcileRun:
             current=None,
         )
         self._record = self._reconciliations.write(self._context.connection, record)
+        self._checkpoints.note_certificate(self._context.connection, now)
         _log.info("certified", extra={"version": certificate.version, "until": to_text(self._pass.until)})
         return certificate
 

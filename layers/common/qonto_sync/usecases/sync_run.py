@@ -40,6 +40,7 @@ class SyncRun:
             Fatal, Retriable: as `WindowRun.cover`. The checkpoint is at the end of the last complete slice.
         """
         context = self._context
+        begun_at = context.clock.now()
         before = self._checkpoints.read(context.connection)
         context.source.pin(before)
         window = self._window(before)
@@ -66,6 +67,7 @@ class SyncRun:
             window=window,
             tally=run.tally,
             checkpoint=progress.checkpoint,
+            certificate_age=begun_at - before.uncertified_since if before and before.uncertified_since else None,
             goes_on_with=SyncRequest(context.connection) if run.goes_on(outcome, progress) else None,
         )
 
