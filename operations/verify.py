@@ -96,8 +96,11 @@ class Folder(Archive):
                 yield path.relative_to(self._path).as_posix()
 
     def _inside(self, key: str) -> Path | None:
-        """The path; None for a key that leads out of the folder, because an inventory may be forged."""
-        path = (self._path / key).resolve()
+        """The path; None for a key that is none or leads out of the folder, because an inventory may be forged."""
+        try:
+            path = (self._path / key).resolve()
+        except ValueError:
+            return None
         return path if path.is_relative_to(self._path.resolve()) else None
 
 
@@ -149,6 +152,14 @@ class Bucket(Archive):
             raise
 
 
+class Certificate(NamedTuple):
+    """A certificate that can be read."""
+
+    sha256: str
+    fields: dict[str, Any]
+    """`version` is a positive number, `breaks` a list, `months` and `gaps` are lists of objects."""
+
+
 @dataclass(slots=True)
 class Verdict:
     """What a verification found."""
@@ -179,10 +190,10 @@ def verify(archive: Archive, advance: Callable[[int, int], None]) -> Verdict:
         verdict.differences.append((archive.certificate_key, "there is no certificate"))
         return verdict
     _check_chain(archive, certificates, verdict)
-    version = max(certificates)
-    last = json.loads(certificates[version])
-    verdict.version, verdict.reconciled_at = version, str(last.get("reconciled_at", ""))
-    for gap in last.get("gaps", []):
+    verdict.version = max(certificates)
+    last = certificates[verdict.version].fields
+    verdict.reconciled_at = str(last.get("reconciled_at", ""))
+    for gap in last["gaps"]:
         verdict.notes.append(f"the month {gap.get('month')} is not certified: {gap.get('detail')}")
     expected = _expected_objects(archive, last, verdict)
     _check_objects(archive, expected, verdict, advance)
@@ -194,30 +205,39 @@ def verify(archive: Archive, advance: Callable[[int, int], None]) -> Verdict:
     return verdict
 
 
-def _by_version(archive: Archive, verdict: Verdict) -> dict[int, bytes]:
+def _by_version(archive: Archive, verdict: Verdict) -> dict[int, Certificate]:
     """The certificates by their version; of two with one version the first that is found, which is the newer one."""
-    found: dict[int, bytes] = {}
+    found: dict[int, Certificate] = {}
     for content in archive.certificates():
-        try:
-            version = json.loads(content)["version"]
-        except (ValueError, TypeError, KeyError):
-            version = None
-        if isinstance(version, int) and version > 0:
-            found.setdefault(version, content)
+        fields = _fields_of(content)
+        if fields:
+            found.setdefault(fields["version"], Certificate(hashlib.sha256(content).hexdigest(), fields))
         else:
             verdict.differences.append((archive.certificate_key, "a version of it is no certificate"))
     verdict.certificates = len(found)
     return found
 
 
-def _check_chain(archive: Archive, certificates: dict[int, bytes], verdict: Verdict) -> None:
-    for version, content in sorted(certificates.items()):
+def _fields_of(content: bytes) -> dict[str, Any] | None:
+    """What a certificate says; None if it has not the form of one."""
+    try:
         fields = json.loads(content)
-        verdict.notes += [f"certificate {version} notes: {what}" for what in fields.get("breaks", [])]
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(fields, dict) or type(fields.get("version")) is not int or fields["version"] < 1:
+        return None
+    lists = {name: fields.get(name, []) for name in ("months", "gaps", "breaks")}
+    if not all(isinstance(value, list) for value in lists.values()):
+        return None
+    are_objects = all(isinstance(each, dict) for each in (*lists["months"], *lists["gaps"]))
+    return {**fields, **lists} if are_objects else None
+
+
+def _check_chain(archive: Archive, certificates: dict[int, Certificate], verdict: Verdict) -> None:
+    for version, certificate in sorted(certificates.items()):
+        verdict.notes += [f"certificate {version} notes: {what}" for what in certificate.fields["breaks"]]
         before = certificates.get(version - 1)
-        if before is None:
-            continue
-        if fields.get("previous_sha256") != hashlib.sha256(before).hexdigest():
+        if before and certificate.fields.get("previous_sha256") != before.sha256:
             what = f"version {version} does not follow version {version - 1} as it is"
             verdict.differences.append((archive.certificate_key, what))
 
@@ -225,7 +245,7 @@ def _check_chain(archive: Archive, certificates: dict[int, bytes], verdict: Verd
 def _expected_objects(archive: Archive, last: dict[str, Any], verdict: Verdict) -> dict[str, str]:
     """The hash of each object, by key, from the inventories that have the hashes of the certificate."""
     expected: dict[str, str] = {}
-    for month in last.get("months", []):
+    for month in last["months"]:
         year, _, number = str(month.get("month")).partition("-")
         key = f"{last.get('connection')}/inventory/{year}/{number}.csv"
         content = archive.content(key)

@@ -141,6 +141,7 @@ def test_a_forged_inventory_reads_nothing_outside_the_folder(
     key = f"../{secret.parent.name}/secret"
     assert (copy / key).resolve().is_file()
     assert (folder.find(key), folder.content(key)) == (None, None)
+    assert (folder.find("a\0b"), folder.content("a\0b")) == (None, None)
 
 
 def test_a_folder_without_certificates_is_not_good(tmp_path: Path) -> None:

@@ -1,0 +1,98 @@
+"""Whatever lies in a copy of an archive, the second reader ends with a verdict, and calls no changed inventory good."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, override
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from operations.verify import Archive, Found, verify
+from tests.fuzz.documents import budget, corrupted, mutated, odd_texts
+from tests.unit.conftest import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
+
+CERTIFICATE = "default/inventory/certificate.json"
+INVENTORY = "default/inventory/2026/03.csv"
+
+
+def _archive() -> dict[str, bytes]:
+    world = World()
+    for number in range(3):
+        world.qonto.put(f"i{number}", number=f"F-{number}")
+    world.clock.advance(days=1)
+    world.sync()
+    world.reconcile()
+    return {key: world.archive.content(key) for key in world.archive.versions}
+
+
+ORIGINAL = _archive()
+certificates = mutated(json.loads(ORIGINAL[CERTIFICATE]))
+
+
+class Copy(Archive):
+    """A copy in memory, with the objects that were put in the place of the original ones."""
+
+    def __init__(self, changes: dict[str, bytes]) -> None:
+        super().__init__("default")
+        self._objects = ORIGINAL | changes
+
+    @override
+    def certificates(self) -> list[bytes]:
+        return [self._objects[CERTIFICATE]]
+
+    @override
+    def content(self, key: str) -> bytes | None:
+        return self._objects.get(key)
+
+    @override
+    def find(self, key: str) -> Found | None:
+        content = self._objects.get(key)
+        return None if content is None else Found(hashlib.sha256(content).hexdigest(), None)
+
+    @override
+    def keys(self) -> Iterator[str]:
+        return (key for key in self._objects if key.startswith(self.prefix))
+
+
+def is_good(changes: dict[str, bytes]) -> bool:
+    """What the second reader says."""
+    return verify(Copy(changes), lambda _done, _total: None).is_good
+
+
+def test_the_original_is_good() -> None:
+    """So the tests below can fail."""
+    assert is_good({})
+
+
+@pytest.mark.slow
+@budget(1_500)
+@given(certificates | corrupted(certificates))
+def test_any_certificate_gets_a_verdict(content: bytes) -> None:
+    """What lies there may have any form, and name any inventory."""
+    is_good({CERTIFICATE: content})
+
+
+@pytest.mark.slow
+@budget(1_500)
+@given(
+    corrupted(st.just(ORIGINAL[INVENTORY])) | odd_texts.map(lambda text: text.encode(errors="replace")), st.booleans()
+)
+def test_a_changed_inventory_is_never_good(content: bytes, is_forged: bool) -> None:  # noqa: FBT001
+    """Unless the certificate is forged with it, and then only if every object that it names is there as it says."""
+    if content == ORIGINAL[INVENTORY]:
+        return
+    changes = {INVENTORY: content}
+    if is_forged:
+        forged: dict[str, Any] = json.loads(ORIGINAL[CERTIFICATE])
+        forged["months"][-1]["sha256"] = hashlib.sha256(content).hexdigest()
+        is_good(changes | {CERTIFICATE: json.dumps(forged).encode()})
+    else:
+        assert not is_good(changes)
