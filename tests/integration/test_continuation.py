@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -129,3 +130,31 @@ def test_a_backfill_that_crashes_is_finished_by_the_hourly_run(deployed: Callabl
     deployment.drain(seconds=900)
     comparison = deployment.compare()
     assert (comparison.invoices, comparison.different) == (250, ())
+
+
+def test_a_reconciliation_cut_into_runs_certifies_once(deployed: Callable[..., Deployment]) -> None:
+    """Each run goes on at the month that the one before names, and the certificate has the counts of all."""
+    deployment = deployed(invoices=60, plain_files=True)
+    deployment.sync()
+    deployment.drain(seconds=900)
+    deployment.pass_time(3_600)
+    deployment.sync()
+    lost = deployment.world.invoice_ids()[::20]
+    table = deployment.stack.resources["StateTable"]
+    for invoice_id in lost:
+        key = {"pk": {"S": f"invoice#default#{invoice_id}"}}
+        deployment.client("dynamodb").delete_item(TableName=table, Key=key)
+    function = Lambda(deployment, RequestClock(deployment.simulator, most=6))
+    results = list(function.invoke({"action": "reconcile", "connection": "default"}))
+    assert len(results) > 3
+    assert function.events[1:] == [result["continue"] for result in results[:-1]]
+    assert [result["certificate"] for result in results] == [None] * (len(results) - 1) + [1]
+    body = deployment.client("s3").get_object(Bucket=deployment.bucket, Key="default/inventory/certificate.json")[
+        "Body"
+    ]
+    certificate = json.load(body)
+    assert (certificate["invoices"]["source"], certificate["gaps"]) == (60, [])
+    assert certificate["found"]["missing"] == certificate["repaired"] == len(lost)
+    assert sum(result["found"]["missing"] for result in results) == len(lost)
+    comparison = deployment.compare()
+    assert (comparison.invoices, comparison.different) == (60, ())
