@@ -72,14 +72,15 @@ def test_source_ledger_and_archive_are_compared(
     source: Invoice | None, row: LedgerRow | None, objects: dict[str, ListedObject], expected: Difference | None
 ) -> None:
     """In that order: what the source says of the row counts before what the bucket says."""
-    assert difference(source, row, objects) is expected
+    assert difference(source, row, objects, neglected_since=START) is expected
 
 
 @pytest.mark.parametrize("source", [invoice(number="2"), None])
 def test_pending_work_is_no_difference(source: Invoice | None) -> None:
-    """It is known to be incomplete, and somebody is at it."""
+    """It is known to be incomplete, and somebody is at it; if nobody is, it counts like any other."""
     pending = replace(ROW, pending=Pending(PendingReason.FAILED, START, START, 1, ""))
-    assert difference(source, pending, {}) is None
+    assert difference(source, pending, {}, neglected_since=START) is None
+    assert difference(source, pending, {}, neglected_since=START + timedelta(seconds=1)) is not None
 
 
 def test_what_the_hourly_run_has_yet_to_read_is_not_due() -> None:

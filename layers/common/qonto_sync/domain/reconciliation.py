@@ -1,7 +1,8 @@
 """Compares source, ledger and archive. Pure.
 
 Only what should be archived is compared: an invoice that changed after `proven_until` is the hourly run's to read, and
-pending work is known to be incomplete. So each difference is a broken promise, or somebody's change of the archive.
+pending work is known to be incomplete, as long as it is done when it is due. So each difference is a
+broken promise, or somebody's change of the archive.
 """
 
 from __future__ import annotations
@@ -48,15 +49,16 @@ def is_due(invoice: Invoice, proven_until: datetime) -> bool:
 
 
 def difference(
-    invoice: Invoice | None, row: LedgerRow | None, objects: Mapping[str, ListedObject]
+    invoice: Invoice | None, row: LedgerRow | None, objects: Mapping[str, ListedObject], *, neglected_since: datetime
 ) -> Difference | None:
     """How the archive differs from this invoice of the source, which is due; None if it does not.
 
-    `invoice` is None if the source does not list it. `objects` has those of the bucket, by key.
+    `invoice` is None if the source does not list it. `objects` has those of the bucket, by key. Pending work that was
+    due before `neglected_since` is compared, too: a row that nobody can read is in no index of what is pending.
     """
     if row is None:
         return Difference.MISSING if invoice else Difference.ORPHANED
-    if row.pending:
+    if row.pending and row.pending.due_at >= neglected_since:
         return None
     if invoice is None:
         if not row.deleted_at_source:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote
 
 from qonto_sync.domain.errors import DeadlineReached, RowChanged
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from qonto_sync.usecases.run_context import RunContext
 
 _log = logging.getLogger(__name__)
+
+_NEGLECTED_AFTER: Final = timedelta(days=1)
+"""So long after it was due, the hourly run has asked for pending work many times, if it knows of it."""
 
 
 @dataclass(slots=True)
@@ -91,6 +95,7 @@ class MonthReconciler:
         self._proven_until = proven_until
         self._scrub_days = scrub_days
         self._turn = day % scrub_days
+        self._neglected_since = context.clock.now() - _NEGLECTED_AFTER
 
     def is_read(self, invoice: Invoice, row: LedgerRow | None) -> bool:
         """Whether the hourly run has read this version."""
@@ -120,7 +125,7 @@ class MonthReconciler:
         is_known = invoice is not None or month.uncertified is None
         if invoice and not is_due(invoice, self._proven_until):
             return None
-        if is_known and difference(invoice, row, month.objects):
+        if is_known and self._difference(invoice, row, month.objects):
             return partial(self._repair, id_, invoice, month.objects)
         if invoice and row and self._is_turn(row) and not self._context.dry_run:
             return partial(self._scrub, invoice, row)
@@ -131,7 +136,7 @@ class MonthReconciler:
         if invoice and row and row.is_newer_than(invoice):
             return _Step(id_, row, None)
         objects = self._objects_of(row) if row else listed
-        kind = difference(invoice, row, objects)
+        kind = self._difference(invoice, row, objects)
         if kind is None:
             return _Step(id_, row, None)
         _log.warning("difference_found", extra={"invoice_id": id_, "kind": kind.value})
@@ -145,6 +150,11 @@ class MonthReconciler:
         else:
             result = archiver.archive(invoice, row)
         return _Step(id_, result.row, kind, result)
+
+    def _difference(
+        self, invoice: Invoice | None, row: LedgerRow | None, objects: Mapping[str, ListedObject]
+    ) -> Difference | None:
+        return difference(invoice, row, objects, neglected_since=self._neglected_since)
 
     def _objects_of(self, row: LedgerRow) -> dict[str, ListedObject]:
         """The objects that the row names, as they are in the bucket now."""
