@@ -21,7 +21,8 @@ QONTO_SECONDS_PER_REQUEST: Final = 600 / 10_000
 RUN_SECONDS: Final = 900 - LONGEST_RESERVE_SECONDS
 """How long a run goes on before it leaves the rest to the next one: the timeout of SyncFunction, less its reserve."""
 
-_S3_WRITES: Final = ("PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
+_S3_WRITES: Final = ("PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "ListObjectsV2")
+"""What S3 bills at the price of a write."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The ten figures that have a goal, computed from the results."""
+"""The figures that have a goal, computed from the results."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from bench.scenarios import Results
 
 _MIB: Final = 2**20
+_MONTHS: Final = 61
+"""That five years touch. Each begins a request of each kind, and has an inventory, which is read."""
 _AWS: Final = ("dynamodb", "s3", "sqs", "secretsmanager")
 
 
@@ -168,6 +170,35 @@ def _growth(results: Results) -> _Measured:
     return _at_most(cpu, 1.05, 1.0, f"CPU {cpu:.2f}, wall {wall:.2f}")
 
 
+def _reconciliation(results: Results) -> _Measured:
+    run = results.all("reconciliation")[-1]
+    share = run.work.invoices / 100_000
+    others = run.requests.get("s3 GetObject", 0) + run.requests.get("s3 HeadObject", 0)
+    found = [run.requests.get(name, 0) for name in ("qonto list", "s3 ListObjectsV2", "dynamodb BatchGetItem")]
+    text = "{} lists, {} LIST, {} reads, {} GET and HEAD, {:.0f} s".format(*found, others, _wall(run))
+    # The inventories and the certificate are read, the other objects are not.
+    is_lean = others <= _MONTHS + 1
+    # For a smaller archive the limits are smaller, but each month begins a request of each kind.
+    floor, goal = (
+        is_lean
+        and all(number <= (most - _MONTHS) * share + _MONTHS for number, most in zip(found, limits, strict=True))
+        for limits in ((1_100, 220, 1_000 + _MONTHS), (1_100, 220, 1_010))
+    )
+    return _Measured(text, floor, goal and _wall(run) <= 360 * share + 30)
+
+
+def _reconciliation_memory(results: Results) -> _Measured:
+    first, *_, last = results.all("reconciliation")
+    more = _peak(last) - _peak(first)
+    per_month = (last.work.invoices - first.work.invoices) / _MONTHS / 1_000
+    slope = more / per_month
+    return _Measured(
+        f"{_peak(first):.0f} and {_peak(last):.0f} MiB, {slope:.1f} MiB more per 1 000 invoices of a month",
+        slope <= 32,  # noqa: PLR2004 - the goals are defined here only
+        slope <= 16,  # noqa: PLR2004 - as above
+    )
+
+
 _FIGURES: Final[tuple[tuple[str, str, str, Callable[[Results], _Measured]], ...]] = (
     ("wall, new invoices, against the bare pipeline", "≤ 1.25", "≤ 1.0", _wall_against_bare),
     ("the sequential guide's wall against ours", "≥ 10", "≥ 13", _guide_against_ours),
@@ -188,5 +219,12 @@ _FIGURES: Final[tuple[tuple[str, str, str, Callable[[Results], _Measured]], ...]
     ),
     ("10 changes among 10 000", "≤ 25 Qonto requests", "≤ 12", _ten_changes),
     ("DynamoDB per new invoice", "≤ 1.2 requests", "≤ 0.1 requests, 1 write unit", _dynamodb),
+    (
+        "reconciliation of 100 000 invoices in 60 months",
+        "≤ 1 100 lists, ≤ 220 S3 LIST, ≤ 1 061 DynamoDB reads, no GET or HEAD per object",
+        "≤ 1 010 reads, < 6 min",
+        _reconciliation,
+    ),
+    ("its memory", "≤ 32 MiB more per 1 000 invoices of a month", "≤ 16", _reconciliation_memory),
     ("growth, 1 000 to 50 000 invoices", "exponent ≤ 1.05", "≤ 1.0", _growth),
 )

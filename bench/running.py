@@ -77,6 +77,20 @@ class Runner:
         self._simulator.set_latency()
         return _checked(self._run(contender, work, _without_rate_limit(work)))
 
+    def reconcile(self, work: Work) -> Run:
+        """A reconciliation after `first`, with latency and with our own rate limit.
+
+        Raises:
+            IncompleteRun: The process failed, found a difference, or certified nothing.
+        """
+        self._simulator.set_latency()
+        run = self._run("ours", work, {"BENCH_EVENT": json.dumps({"action": "reconcile", "connection": "default"})})
+        result: Any = run.measurement.result
+        is_proven = result["certificate"] and not result["gaps"] and not any(result["found"].values())
+        if not is_proven or result["invoices"]["archived"] != work.invoices:
+            raise IncompleteRun(f"reconcile: {json.dumps(result)}")
+        return run
+
     def _run(self, contender: str, work: Work, variables: Mapping[str, str], workers: int = WORKERS) -> Run:
         self._simulator.reset_counts()
         ports = self._simulator.ports

@@ -34,6 +34,8 @@ class Scale:
     edited_among: int
     large_bytes: int
     limited: int
+    reconciled: tuple[int, ...]
+    """Archives of five years; the memory of the last is compared with that of the first."""
     cold_starts: int
 
 
@@ -45,6 +47,7 @@ FULL: Final = Scale(
     edited_among=10_000,
     large_bytes=200_000_000,
     limited=3_100,
+    reconciled=(10_000, 100_000),
     cold_starts=11,
 )
 QUICK: Final = Scale(
@@ -55,6 +58,7 @@ QUICK: Final = Scale(
     edited_among=1_000,
     large_bytes=50_000_000,
     limited=1_050,
+    reconciled=(600, 2_400),
     cold_starts=3,
 )
 
@@ -151,6 +155,15 @@ def limits(bench: Bench) -> None:
     bench.add("limits", bench.runner.first("ours", work))
 
 
+def reconcile(bench: Bench) -> None:
+    """Reconciliations of archives of 60 months: the first one, which writes all inventories, and the next one."""
+    for number in bench.scale.reconciled:
+        work = Work(number, _SMALL_FILE_BYTES, latency=False, years=5)
+        bench.runner.first("ours", work)
+        bench.add("first reconciliation", bench.runner.reconcile(work))
+        bench.add("reconciliation", bench.runner.reconcile(work))
+
+
 def cold(bench: Bench) -> None:
     """Cold starts of the built functions."""
     bench.results.cold.update(cold_starts(bench.ports, bench.scale.cold_starts))
@@ -163,4 +176,5 @@ SCENARIOS: Final[Mapping[str, Callable[[Bench], None]]] = {
     "growth": growth,
     "large": large,
     "limits": limits,
+    "reconcile": reconcile,
 }

@@ -46,7 +46,12 @@ class Simulator:
         """Empties AWS, and creates the organization for this work."""
         latencies = LATENCIES if work.latency else NO_LATENCIES
         self._command(
-            "reset", invoices=work.invoices, file_bytes=work.file_bytes, latencies=latencies, limits=work.limits
+            "reset",
+            invoices=work.invoices,
+            file_bytes=work.file_bytes,
+            years=work.years,
+            latencies=latencies,
+            limits=work.limits,
         )
 
     def edit(self, invoices: int) -> None:

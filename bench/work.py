@@ -14,5 +14,7 @@ class Work:
     """The size of each invoice's file."""
     latency: bool = True
     """Whether answers take as long as the real services' would."""
+    years: int = 2
+    """The invoices are spread evenly over so many."""
     limits: bool = False
     """Whether Qonto's rate limits are enforced."""

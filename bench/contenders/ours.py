@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ def main() -> None:
     job = job_from_arguments()
     application()
     context: Any = Context(deadline=time.time() + float(os.environ["BENCH_TIMEOUT"]))
-    measured(job, partial(lambda_handler, {}, context))
+    measured(job, partial(lambda_handler, json.loads(os.environ.get("BENCH_EVENT", "{}")), context))
 
 
 if __name__ == "__main__":

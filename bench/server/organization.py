@@ -10,7 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 _TEMPLATE = (Path(__file__).parent / "invoice.json").read_bytes().strip()
-_YEARS = timedelta(days=2 * 365)
+_YEAR = timedelta(days=365)
 _PDF = b"%PDF-1.7\n%"
 _NUMBER_BYTES = 12
 
@@ -23,14 +23,14 @@ class File(NamedTuple):
 
 
 class Organization:
-    """Invoices with `created_at` spread evenly over the two years before yesterday; their PDFs have the same size."""
+    """Invoices with `created_at` spread evenly over the years before yesterday; their PDFs have the same size."""
 
-    def __init__(self, count: int, file_bytes: int) -> None:
+    def __init__(self, count: int, file_bytes: int, years: int) -> None:
         self.count = count
         self.file_bytes = file_bytes
         self._padding = memoryview(bytes(max(file_bytes - len(_PDF) - _NUMBER_BYTES, 0)))
-        self._first = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1) - _YEARS
-        self._step = _YEARS / max(count, 1)
+        self._first = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1) - years * _YEAR
+        self._step = years * _YEAR / max(count, 1)
         self._created = [self._first + self._step * index for index in range(count)]
         self._edited: dict[int, datetime] = {}
         self._listed: dict[tuple[datetime, datetime], list[int]] = {}
@@ -50,8 +50,12 @@ class Organization:
             self._listed[start, end] = self._search(start, end)
         return self._listed[start, end]
 
+    def created_between(self, start: datetime, end: datetime) -> range:
+        """The indexes of the invoices created in this window, bounds included."""
+        return range(bisect_left(self._created, start), bisect_right(self._created, end))
+
     def _search(self, start: datetime, end: datetime) -> list[int]:
-        untouched = range(bisect_left(self._created, start), bisect_right(self._created, end))
+        untouched = self.created_between(start, end)
         edited = {index for index, moment in self._edited.items() if start <= moment <= end}
         return sorted(edited.union(untouched).difference(self._edited.keys() - edited))
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from bench.server.http import Response, Site
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from bench.server.http import Request
     from bench.server.limits import Limits
@@ -67,9 +67,18 @@ class Qonto(Site):
         def first(name: str, default: str) -> str:
             return query.get(name, [default])[0]
 
-        start = datetime.fromisoformat(first("filter[updated_at_from]", _EARLIEST)).astimezone(UTC)
-        end = datetime.fromisoformat(first("filter[updated_at_to]", _LATEST)).astimezone(UTC)
-        found = self._organization.updated_between(start, end)
+        def window(name: str) -> tuple[datetime, datetime]:
+            bounds = first(f"filter[{name}_from]", _EARLIEST), first(f"filter[{name}_to]", _LATEST)
+            start, end = (datetime.fromisoformat(bound).astimezone(UTC) for bound in bounds)
+            return start, end
+
+        # No contender filters by both.
+        by_creation = any(name.startswith("filter[created_at_") for name in query)
+        found: Sequence[int] = (
+            self._organization.created_between(*window("created_at"))
+            if by_creation
+            else self._organization.updated_between(*window("updated_at"))
+        )
         if first("sort_by", "created_at:desc") == "created_at:desc":
             found = found[::-1]
         page, per_page = int(first("page", "1")), int(first("per_page", "100"))

@@ -81,7 +81,12 @@ class S3(Site):
         return Response(204)
 
     def _list(self, _request: Request, _key: str, query: Query) -> Response:
-        found = self._service.list_objects_v2(Prefix=_first(query, "prefix"), Delimiter=_first(query, "delimiter"))
+        found = self._service.list_objects_v2(
+            Prefix=_first(query, "prefix"),
+            Delimiter=_first(query, "delimiter"),
+            StartAfter=_first(query, "start-after"),
+            ContinuationToken=_first(query, "continuation-token"),
+        )
         contents = [
             f"<Contents><Key>{escape(each['Key'])}</Key><LastModified>{_CREATED}</LastModified>"
             f"<ETag>{escape(each['ETag'])}</ETag><Size>{each['Size']}</Size></Contents>"
@@ -91,8 +96,10 @@ class S3(Site):
             f"<CommonPrefixes><Prefix>{escape(each['Prefix'])}</Prefix></CommonPrefixes>"
             for each in found["CommonPrefixes"]
         ]
+        next_page = found.get("NextContinuationToken")
+        token = f"<NextContinuationToken>{escape(next_page)}</NextContinuationToken>" if next_page else ""
         return _xml(
-            "<ListBucketResult><IsTruncated>false</IsTruncated>"
+            f"<ListBucketResult><IsTruncated>{str(found['IsTruncated']).lower()}</IsTruncated>{token}"
             f"<KeyCount>{found['KeyCount']}</KeyCount>{''.join(contents + prefixes)}</ListBucketResult>"
         )
 

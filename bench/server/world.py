@@ -63,7 +63,9 @@ class World:
 
     def reset(self, arguments: Mapping[str, Any]) -> None:
         """Empties AWS, and creates an organization with so many `invoices` and files of `file_bytes`."""
-        self._organization = Organization(arguments.get("invoices", 0), arguments.get("file_bytes", 0))
+        self._organization = Organization(
+            arguments.get("invoices", 0), arguments.get("file_bytes", 0), arguments.get("years", 2)
+        )
         self._limits = Limits(enforced=arguments.get("limits", False))
         self._latencies = dict(arguments.get("latencies", LATENCIES))
         self._tally = Tally()

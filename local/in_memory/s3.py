@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from itertools import count
+from bisect import bisect_left, bisect_right
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from local.in_memory.errors import ServiceError
@@ -52,6 +53,8 @@ class InMemoryS3:
     def __init__(self, digest: Callable[[bytes], bytes] = md5) -> None:
         """`digest` makes the ETags: of an object's bytes, and of a multipart object's digests."""
         self.objects: dict[str, StoredObject] = {}
+        self._keys: list[str] | None = None
+        """Those of the objects in order; None if a key has come or gone since they were sorted."""
         self._digest = digest
         self._uploads: dict[str, _Upload] = {}
         self._numbers = count(1)
@@ -80,25 +83,55 @@ class InMemoryS3:
 
     def delete_object(self, *, Key: str, **_request: Any) -> dict[str, Any]:  # noqa: N803
         """An object that does not exist is no error."""
-        self.objects.pop(Key, None)
+        if self.objects.pop(Key, None):
+            self._keys = None
         return {}
 
-    def list_objects_v2(self, *, Prefix: str = "", Delimiter: str = "", **_request: Any) -> dict[str, Any]:  # noqa: N803
-        """All keys in one page; those with the delimiter behind the prefix are told by their common prefix."""
-        contents, folders = [], set()
-        for key in sorted(key for key in self.objects if key.startswith(Prefix)):
-            rest = key.removeprefix(Prefix)
-            if Delimiter and Delimiter in rest:
-                folders.add(Prefix + rest.partition(Delimiter)[0] + Delimiter)
-            else:
-                found = self.objects[key]
-                contents.append({"Key": key, "ETag": found.etag, "Size": len(found.body)})
+    def list_objects_v2(
+        self,
+        *,
+        Prefix: str = "",  # noqa: N803
+        Delimiter: str = "",  # noqa: N803
+        MaxKeys: int = 1_000,  # noqa: N803
+        **request: Any,
+    ) -> dict[str, Any]:
+        """A page of keys in order; those with the delimiter behind the prefix are told by their common prefix.
+
+        The token of the next page is the last key of this one.
+        """
+        after = max(request.get("StartAfter", ""), request.get("ContinuationToken", ""))
+        keys = self._sorted_keys()
+        contents: list[dict[str, Any]] = []
+        # In order, and each once.
+        folders: dict[str, None] = {}
+        last, is_truncated = after, False
+        for key in islice(keys, max(bisect_left(keys, Prefix), bisect_right(keys, after) if after else 0), None):
+            if not key.startswith(Prefix):
+                break
+            behind = key.removeprefix(Prefix)
+            folder = Prefix + behind.partition(Delimiter)[0] + Delimiter if Delimiter and Delimiter in behind else None
+            if folder not in folders:
+                is_truncated = len(contents) + len(folders) == MaxKeys
+                if is_truncated:
+                    break
+                if folder:
+                    folders[folder] = None
+                else:
+                    found = self.objects[key]
+                    contents.append({"Key": key, "ETag": found.etag, "Size": len(found.body)})
+            last = key
         return {
             "Contents": contents,
-            "CommonPrefixes": [{"Prefix": folder} for folder in sorted(folders)],
+            "CommonPrefixes": [{"Prefix": folder} for folder in folders],
             "KeyCount": len(contents) + len(folders),
-            "IsTruncated": False,
+            "IsTruncated": is_truncated,
+            **({"NextContinuationToken": last} if is_truncated else {}),
         }
+
+    def _sorted_keys(self) -> list[str]:
+        if self._keys is None:
+            self._keys = sorted(self.objects)
+        return self._keys
 
     def create_multipart_upload(self, **request: Any) -> dict[str, Any]:
         """Nothing is visible before it is completed."""
@@ -138,6 +171,8 @@ class InMemoryS3:
 
     def _write(self, key: str, stored: StoredObject) -> None:
         """Makes an object visible."""
+        if key not in self.objects:
+            self._keys = None
         self.objects[key] = stored
 
     def _store(self, key: str, body: bytes, etag: str, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -168,3 +168,24 @@ def test_s3_lists(s3: Any) -> None:
     assert listed() == ([("a/1", 3), ("a/b/2", 5), ("a/b/3", 5), ("a/d&e", 5)], [], 4)
     assert listed(Prefix="a/", Delimiter="/") == ([("a/1", 3), ("a/d&e", 5)], ["a/b/"], 3)
     assert listed(Prefix="z") == ([], [], 0)
+    assert listed(StartAfter="a/b/2") == ([("a/b/3", 5), ("a/d&e", 5)], [], 2)
+    assert listed(Prefix="a/", StartAfter="a/d&e") == ([], [], 0)
+
+
+@pytest.mark.parametrize("delimiter", ["", "/"])
+def test_s3_lists_page_by_page(s3: Any, delimiter: str) -> None:
+    """No page has more than was asked for, and all pages have each key and each common prefix once."""
+    client, bucket = s3
+    for key in ("a/1", "a/b/2", "a/b/3", "a/c", "a/d/4", "a/e"):
+        client.put_object(**bucket, Key=key, Body=b"")
+    request: dict[str, Any] = {**bucket, "Prefix": "a/", "Delimiter": delimiter, "MaxKeys": 2}
+    pages = [client.list_objects_v2(**request)]
+    while pages[-1]["IsTruncated"]:
+        pages.append(client.list_objects_v2(**request, ContinuationToken=pages[-1]["NextContinuationToken"]))
+    assert [page["KeyCount"] for page in pages[:-1]] == [2] * (len(pages) - 1)
+    keys = [each["Key"] for page in pages for each in page.get("Contents", [])]
+    folders = [each["Prefix"] for page in pages for each in page.get("CommonPrefixes", [])]
+    if delimiter:
+        assert (keys, folders) == (["a/1", "a/c", "a/e"], ["a/b/", "a/d/"])
+    else:
+        assert (keys, folders) == (["a/1", "a/b/2", "a/b/3", "a/c", "a/d/4", "a/e"], [])

@@ -68,18 +68,21 @@ def ask(aws: Aws, operation: str, **request: Any) -> tuple[int, Any]:
 
 def test_a_page_has_what_was_updated_in_its_window() -> None:
     """By `created_at`, so that edited invoices keep their places."""
-    organization = Organization(1_000, 500)
+    organization = Organization(1_000, 500, years=2)
     now = datetime.now(UTC)
     assert len(organization.updated_between(LONG_AGO, now)) == 1_000
     assert organization.updated_between(now - timedelta(hours=1), now) == []
     organization.edit(10, now - timedelta(minutes=5))
     assert organization.updated_between(now - timedelta(hours=1), now) == list(range(0, 1_000, 100))
     assert len(organization.updated_between(LONG_AGO, now - timedelta(hours=1))) == 990
+    # An edit does not leave a window of creation.
+    assert organization.created_between(LONG_AGO, now) == range(1_000)
+    assert 475 < len(organization.created_between(now - timedelta(days=365), now)) < 525
 
 
 def test_an_invoice_is_json_of_three_kilobytes() -> None:
     """Its ids lead back to its index."""
-    organization = Organization(3, 500)
+    organization = Organization(3, 500, years=2)
     document = organization.document(2)
     invoice = json.loads(document)
     assert 2_900 < len(document) < 3_300
@@ -88,7 +91,7 @@ def test_an_invoice_is_json_of_three_kilobytes() -> None:
 
 def test_a_file_is_a_pdf_of_the_set_size() -> None:
     """No two files are the same."""
-    organization = Organization(2, 500)
+    organization = Organization(2, 500, years=2)
     first, second = organization.file(0), organization.file(1)
     assert b"".join(first.body).startswith(b"%PDF-")
     assert len(b"".join(first.body)) == 500
