@@ -180,10 +180,12 @@ class LocalRun:
     def _reconcile(self, stack: Stack) -> None:
         environment = ExecutionEnvironment(stack.functions["SyncFunction"])
         result = environment.invoke({"action": "reconcile"})
-        invoices, differences = result["invoices"], sum(result["found"].values())
+        invoices = result["invoices"]
+        found = [f"{count} {kind}" for kind, count in result["found"].items() if count]
         self._screen.say(
             f"[bold]Reconciled[/bold]: {result['months']} months, {invoices['source']} invoices at the source,"
-            f" {invoices['archived']} archived, {invoices['pending']} pending, {differences} differences"
+            f" {invoices['archived']} archived, {invoices['pending']} pending;"
+            f" {', '.join(found) or 'no differences'}"
         )
         if result["certificate"]:
             certificate = certificate_key(ConnectionName("default"))

@@ -59,7 +59,8 @@ class Screen:
 class InvoiceCounter(logging.Handler):
     """Follows runs by their structured log: the same events that CloudWatch gets.
 
-    A run that goes on plans the slice again in which the one before had no time left, so one counter can follow both.
+    A slice is planned in parts. A run that goes on plans those again in which the one before had no time left, and a
+    part that is cut is planned again by its halves: a part that begins at the same time replaces the one before.
     """
 
     def __init__(self, advance: Callable[[int, int], None]) -> None:
@@ -67,19 +68,24 @@ class InvoiceCounter(logging.Handler):
         self._advance = advance
         self._committed = 0
         self._done = 0
-        self._planned = 0
+        self._parts: dict[str, int] = {}
+        """The invoices of each part of the slice, by its beginning."""
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
         facts = record.__dict__
         match record.getMessage():
             case "slice_planned":
-                self._planned = self._committed + facts["total_count"]
+                self._parts[facts["from"]] = facts["total_count"]
             case "invoice_archived" | "invoice_pending" | "invoice_failed":
                 self._done += 1
             case "slice_committed" | "backfill_committed":
                 # What was archived before is passed over without a word.
-                self._committed = self._done = self._planned
+                self._committed = self._done = self._planned()
+                self._parts.clear()
             case _:
                 return
-        self._advance(self._done, max(self._done, self._planned))
+        self._advance(self._done, max(self._done, self._planned()))
+
+    def _planned(self) -> int:
+        return self._committed + sum(self._parts.values())

@@ -17,6 +17,7 @@ from qonto_sync.domain.checkpoint import Checkpoint
 from qonto_sync.domain.events import ReconcileRequest, SyncRequest
 from qonto_sync.domain.ids import ConnectionName, RunId
 from qonto_sync.domain.ledger import Pending, PendingReason
+from qonto_sync.domain.reconciliation import Difference
 from qonto_sync.domain.request_counts import RequestCounter
 from qonto_sync.domain.result import Backlog, ReconcileResult, RunOutcome, RunReport, RunResult, Tally, Usage
 from qonto_sync.domain.webhook import WebhookOutcome, WebhookResult
@@ -48,6 +49,25 @@ OF_AWS: Final[set[Metric]] = {
 SEARCHED: Final = re.compile(r"SEARCH\('\{(?P<schema>[^}]+)\} MetricName=\"(?P<name>\w+)\"")
 
 
+def reconciled(found: Counter[Difference], *, deleted_drafts: int) -> RunReport:
+    """The report of a reconciliation."""
+    result = ReconcileResult(
+        request=ReconcileRequest(ConnectionName("acme")),
+        outcome=RunOutcome.COMMITTED,
+        run_id=RunId("run"),
+        window=(START, START),
+        months=(),
+        found=found,
+        repaired=0,
+        gaps=0,
+        certificate=None,
+        deleted_drafts=deleted_drafts,
+        unexpected_errors=0,
+    )
+    usage = Usage(RequestCounter().as_dict(), RequestCounter().to_aws, duration_ms=1, memory_mb=1024)
+    return RunReport(result, usage)
+
+
 @pytest.fixture
 def emitted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], source: dict[str, Any]) -> set[Metric]:
     """Every metric that the code can emit, in the functions' environment, to the last digit of its record."""
@@ -70,23 +90,7 @@ def emitted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
             Usage(RequestCounter().as_dict(), RequestCounter().to_aws, duration_ms=1, memory_mb=1024),
         )
     )
-    report_run(
-        RunReport(
-            ReconcileResult(
-                request=ReconcileRequest(ConnectionName("acme")),
-                outcome=RunOutcome.COMMITTED,
-                run_id=RunId("run"),
-                window=(START, START),
-                months=(),
-                found=Counter(),
-                repaired=0,
-                gaps=0,
-                certificate=None,
-                unexpected_errors=0,
-            ),
-            Usage(RequestCounter().as_dict(), RequestCounter().to_aws, duration_ms=1, memory_mb=1024),
-        )
-    )
+    report_run(reconciled(Counter(), deleted_drafts=0))
     emit_credential_metrics(ConnectionName("acme"), 89.5)
     for outcome in WebhookOutcome:
         emit_webhook_metrics(WebhookResult(outcome, ConnectionName("acme")))
@@ -251,6 +255,15 @@ def test_new_trouble_is_announced_once(alarms: dict[str, Any], alarm: str, metri
     assert (found["Statistic"], found["Period"], found["EvaluationPeriods"]) == ("Sum", 3600, 1)
     assert (found["ComparisonOperator"], found["Threshold"]) == ("GreaterThanThreshold", 0)
     assert found["TreatMissingData"] == "notBreaching"
+
+
+def test_a_draft_that_somebody_deleted_rings_no_alarm(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An invoice that vanished does."""
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "QontoSync")
+    report_run(reconciled(Counter({Difference.VANISHED: 3, Difference.STALE: 1}), deleted_drafts=2))
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["ReconciliationDifferences"] == [2]
 
 
 def test_a_connection_that_nobody_proves_is_announced(alarms: dict[str, Any]) -> None:

@@ -71,7 +71,7 @@ def _counts(result: RunResult | ReconcileResult) -> dict[str, int]:
     """What a run counted, by the names of metrics."""
     if isinstance(result, ReconcileResult):
         return {
-            "ReconciliationDifferences": result.found.total(),
+            "ReconciliationDifferences": result.found.total() - result.deleted_drafts,
             "UnexpectedErrors": result.unexpected_errors,
         }
     tally, backlog = result.tally, result.tally.backlog

@@ -273,7 +273,8 @@ def test_an_invoice_that_vanished_is_asked_for_twice_before_it_counts_as_deleted
     del world.qonto.invoices["i00"]
     row = world.ledger.row("i00")
     assert row.status == "draft"
-    assert found(world.reconcile()) == {"vanished": 1}
+    result = world.reconcile()
+    assert (found(result), result.deleted_drafts) == ({"vanished": 1}, 1)
     assert inventory(world, "2026/03")[0]["reason"] == "not_found"
     world.clock.advance(minutes=5)
     world.connected_archiver().archive_latest(InvoiceId("i00"))
@@ -290,7 +291,7 @@ def test_a_list_that_hides_an_invoice_deletes_nothing(world: World) -> None:
 
     world.qonto._matching = lambda window: [fields for fields in page(window) if fields["id"] != "i11"]  # type: ignore[method-assign]
     result = world.reconcile()
-    assert (found(result), result.repaired) == ({"vanished": 1}, 1)
+    assert (found(result), result.repaired, result.deleted_drafts) == ({"vanished": 1}, 1, 0)
     assert world.ledger.row("i11").deleted_at_source is None
 
 

@@ -220,6 +220,8 @@ class ReconcileResult:
     """Months of the pass that are not certified."""
     certificate: Certificate | None
     """None if the pass is not finished, or nothing was written."""
+    deleted_drafts: int
+    """Of what was found: what is no fault, because anybody may delete a draft in Qonto."""
     unexpected_errors: int
     goes_on_with: ReconcileRequest | None = None
 

@@ -53,6 +53,8 @@ class Month:
     """Why the source may have more; None if it has not."""
     found: Counter[Difference] = field(default_factory=Counter)
     repaired: int = 0
+    deleted_drafts: int = 0
+    """Of what was found: drafts that the source does not have any more, as anybody may delete them there."""
 
     @property
     def ids(self) -> list[InvoiceId]:
@@ -192,6 +194,8 @@ class MonthReconciler:
         if step.kind:
             month.found[step.kind] += 1
             month.repaired += step.result is not None and step.result.failure is None
+            is_draft = step.row is not None and step.row.status == "draft"
+            month.deleted_drafts += step.kind is Difference.VANISHED and is_draft
 
 
 def archived_ids(objects: Iterable[str]) -> set[InvoiceId]:

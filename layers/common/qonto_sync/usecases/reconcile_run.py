@@ -74,6 +74,7 @@ class ReconcileRun:
         self._request = request
         self._tally = Tally()
         self._done: list[MonthRecord] = []
+        self._deleted_drafts = 0
 
     def execute(self) -> ReconcileResult:
         """Reconciles as many months as time allows. Nothing is compared before the first commit of the hourly run.
@@ -114,6 +115,7 @@ class ReconcileRun:
             repaired=self._pass.repaired - begun.repaired,
             gaps=len(self._pass.gaps),
             certificate=certificate,
+            deleted_drafts=self._deleted_drafts,
             unexpected_errors=self._tally.unexpected_errors,
             goes_on_with=ReconcileRequest(context.connection, month=self._pass.next_month) if goes_on else None,
         )
@@ -221,6 +223,7 @@ class ReconcileRun:
         self._save()
 
     def _add(self, month: Month) -> None:
+        self._deleted_drafts += month.deleted_drafts
         self._pass = replace(
             self._pass, found=self._pass.found + month.found, repaired=self._pass.repaired + month.repaired
         )
