@@ -49,7 +49,7 @@ class Archive(ABC):
 
     @abstractmethod
     def certificates(self) -> list[bytes]:
-        """Every certificate that can be found, in any order."""
+        """Every certificate that can be found, the newest first."""
 
     @abstractmethod
     def content(self, key: str) -> bytes | None:
@@ -185,14 +185,15 @@ class Verdict:
 def verify(archive: Archive, advance: Callable[[int, int], None]) -> Verdict:
     """Checks all that the last certificate names. `advance` is called with how many objects are done, of how many."""
     verdict = Verdict()
-    certificates = _by_version(archive, verdict)
-    if not certificates:
+    chain = _chain(archive, verdict)
+    if not chain:
         verdict.differences.append((archive.certificate_key, "there is no certificate"))
         return verdict
-    _check_chain(archive, certificates, verdict)
-    verdict.version = max(certificates)
-    last = certificates[verdict.version].fields
+    verdict.version = max(chain)
+    last = chain[verdict.version].fields
     verdict.reconciled_at = str(last.get("reconciled_at", ""))
+    for version, certificate in chain.items():
+        verdict.notes += [f"certificate {version} notes: {what}" for what in certificate.fields["breaks"]]
     for gap in last["gaps"]:
         verdict.notes.append(f"the month {gap.get('month')} is not certified: {gap.get('detail')}")
     expected = _expected_objects(archive, last, verdict)
@@ -205,16 +206,55 @@ def verify(archive: Archive, advance: Callable[[int, int], None]) -> Verdict:
     return verdict
 
 
-def _by_version(archive: Archive, verdict: Verdict) -> dict[int, Certificate]:
-    """The certificates by their version; of two with one version the first that is found, which is the newer one."""
-    found: dict[int, Certificate] = {}
-    for content in archive.certificates():
-        fields = _fields_of(content)
-        if fields:
-            found.setdefault(fields["version"], Certificate(hashlib.sha256(content).hexdigest(), fields))
+def _chain(archive: Archive, verdict: Verdict) -> dict[int, Certificate]:
+    """The certificates by their version, in order, each the one that the next one follows.
+
+    Somebody may have written something else over one of them. If a later certificate follows the right one, that is a
+    note.
+    """
+    contents = archive.certificates()
+    found = _by_version(contents)
+    chain: dict[int, Certificate] = {}
+    for version in sorted(found, reverse=True):
+        candidates, following = found[version], chain.get(version + 1)
+        followed = [each for each in candidates if following and following.fields.get("previous_sha256") == each.sha256]
+        chain[version] = (followed or candidates)[0]
+        if following and not followed:
+            what = f"version {version + 1} does not follow version {version} as it is"
+            verdict.differences.append((archive.certificate_key, what))
+        elif len(candidates) > 1 and followed:
+            verdict.notes.append(
+                f"version {version} of the certificate was written over, and the chain goes on without"
+            )
+        elif len(candidates) > 1:
+            verdict.differences.append((archive.certificate_key, f"there are {len(candidates)} of version {version}"))
+    if unreadable := [number for number, content in enumerate(contents) if _fields_of(content) is None]:
+        # The newest comes first. Without gaps in the chain nothing of it can be in what nobody can read.
+        is_extra = 0 not in unreadable and sorted(chain) == list(range(1, len(chain) + 1))
+        what = f"{len(unreadable)} of its versions are no certificates"
+        if is_extra:
+            verdict.notes.append(f"{archive.certificate_key}: {what}")
         else:
-            verdict.differences.append((archive.certificate_key, "a version of it is no certificate"))
-    verdict.certificates = len(found)
+            verdict.differences.append((archive.certificate_key, what))
+    newest = _fields_of(contents[0]) if contents else None
+    if newest and newest["version"] < max(chain):
+        what = f"it is of version {newest['version']}, and there is an older one of version {max(chain)}"
+        verdict.differences.append((archive.certificate_key, what))
+    verdict.certificates = len(chain)
+    return dict(sorted(chain.items()))
+
+
+def _by_version(contents: list[bytes]) -> dict[int, list[Certificate]]:
+    """The certificates that differ, by their version; the newer ones come first."""
+    found: dict[int, list[Certificate]] = {}
+    for content in contents:
+        fields = _fields_of(content)
+        if fields is None:
+            continue
+        certificate = Certificate(hashlib.sha256(content).hexdigest(), fields)
+        known = found.setdefault(fields["version"], [])
+        if certificate.sha256 not in {each.sha256 for each in known}:
+            known.append(certificate)
     return found
 
 
@@ -231,15 +271,6 @@ def _fields_of(content: bytes) -> dict[str, Any] | None:
         return None
     are_objects = all(isinstance(each, dict) for each in (*lists["months"], *lists["gaps"]))
     return {**fields, **lists} if are_objects else None
-
-
-def _check_chain(archive: Archive, certificates: dict[int, Certificate], verdict: Verdict) -> None:
-    for version, certificate in sorted(certificates.items()):
-        verdict.notes += [f"certificate {version} notes: {what}" for what in certificate.fields["breaks"]]
-        before = certificates.get(version - 1)
-        if before and certificate.fields.get("previous_sha256") != before.sha256:
-            what = f"version {version} does not follow version {version - 1} as it is"
-            verdict.differences.append((archive.certificate_key, what))
 
 
 def _expected_objects(archive: Archive, last: dict[str, Any], verdict: Verdict) -> dict[str, str]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
 CERTIFICATE = "default/inventory/certificate.json"
+OLDER = "default/inventory/certificate-1.json"
 INVENTORY = "default/inventory/2026/03.csv"
 
 
@@ -34,6 +35,11 @@ def _archive() -> dict[str, bytes]:
 
 
 ORIGINAL = _archive()
+LATER = json.dumps(
+    json.loads(ORIGINAL[CERTIFICATE])
+    | {"version": 2, "previous_sha256": hashlib.sha256(ORIGINAL[CERTIFICATE]).hexdigest()}
+).encode()
+"""A certificate that follows the original one."""
 certificates = mutated(json.loads(ORIGINAL[CERTIFICATE]))
 
 
@@ -46,7 +52,7 @@ class Copy(Archive):
 
     @override
     def certificates(self) -> list[bytes]:
-        return [self._objects[CERTIFICATE]]
+        return [self._objects[key] for key in (CERTIFICATE, OLDER) if key in self._objects]
 
     @override
     def content(self, key: str) -> bytes | None:
@@ -70,6 +76,18 @@ def is_good(changes: dict[str, bytes]) -> bool:
 def test_the_original_is_good() -> None:
     """So the tests below can fail."""
     assert is_good({})
+
+
+@pytest.mark.slow
+@budget(1_000)
+@given(st.data())
+def test_any_single_changed_byte_is_found(data: st.DataObject) -> None:
+    """In any object, inventory or older certificate. The last certificate needs a hash that was kept elsewhere."""
+    key = data.draw(st.sampled_from(sorted(ORIGINAL.keys() - {CERTIFICATE})) | st.just(OLDER))
+    content = bytearray(ORIGINAL[CERTIFICATE] if key == OLDER else ORIGINAL[key])
+    content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    assert not is_good({key: bytes(content), CERTIFICATE: LATER})
+    assert is_good({OLDER: ORIGINAL[CERTIFICATE], CERTIFICATE: LATER})
 
 
 @pytest.mark.slow

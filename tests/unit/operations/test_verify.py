@@ -128,7 +128,39 @@ def test_what_is_no_certificate_is_told(copy: Path, content: bytes) -> None:
     (copy / CERTIFICATE).write_bytes(content)
     verdict = verdict_of(copy)
     assert verdict.version == 1
-    assert verdict.differences == [(CERTIFICATE, "a version of it is no certificate")]
+    assert verdict.differences == [(CERTIFICATE, "1 of its versions are no certificates")]
+
+
+def test_what_was_written_over_a_certificate_is_noted_once_the_chain_goes_on(copy: Path) -> None:
+    """The next certificate follows the right one, so nothing is lost."""
+    folder = copy / "default/inventory"
+    older = json.loads((folder / "certificate-1.json").read_bytes())
+    (folder / "certificate-1b.json").write_text(json.dumps(older | {"reconciled_at": "2026-01-01T00:00:00Z"}))
+    (folder / "certificate-1c.json").write_text("somebody else's")
+    verdict = verdict_of(copy)
+    assert (verdict.is_good, verdict.version, verdict.certificates) == (True, 2, 2)
+    assert verdict.notes == [
+        "version 1 of the certificate was written over, and the chain goes on without",
+        f"{CERTIFICATE}: 1 of its versions are no certificates",
+    ]
+    (folder / "certificate-1.json").unlink()
+    assert [what for _, what in verdict_of(copy).differences] == ["version 2 does not follow version 1 as it is"]
+
+
+def test_an_older_certificate_cannot_pass_for_the_last_one(copy: Path) -> None:
+    """Its version says nothing against the place where it lies."""
+    path = copy / "default/inventory/certificate-1.json"
+    path.write_text(path.read_text().replace('"version": 1', '"version": 9'))
+    (_, what), *_ = verdict_of(copy).differences
+    assert what == "it is of version 2, and there is an older one of version 9"
+
+
+def test_two_last_certificates_are_a_difference(copy: Path) -> None:
+    """Nobody can tell which of them is right."""
+    folder = copy / "default/inventory"
+    last = json.loads((copy / CERTIFICATE).read_bytes())
+    (folder / "certificate-2.json").write_text(json.dumps(last | {"gaps": []}))
+    assert verdict_of(copy).differences == [(CERTIFICATE, "there are 2 of version 2")]
 
 
 def test_a_forged_inventory_reads_nothing_outside_the_folder(
