@@ -14,15 +14,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from operations.archives import Bucket, Folder
 from operations.arguments import any_connection_name
 from operations.aws import OperationFailed, WrongArgument, open_session, report
 from operations.stack import find_stack
-from operations.verify import Bucket, Folder, verify
+from operations.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from operations.verify import Archive, Verdict
+    from operations.archives import Archive
+    from operations.verify import Verdict
 
 _MOST_SHOWN = 50
 

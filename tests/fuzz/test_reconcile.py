@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operations.verify import Archive, Found, verify
+from operations.archives import Archive, Found
+from operations.verify import verify
 from qonto_sync.domain import reconciliation
 from qonto_sync.domain.certificate import sha256_of
 from qonto_sync.domain.ids import ETag, InvoiceId, Sha256

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operations.verify import Archive, Found, verify
+from operations.archives import Archive, Found
+from operations.verify import verify
 from tests.fuzz.documents import budget, corrupted, mutated, odd_texts
 from tests.unit.conftest import World
 

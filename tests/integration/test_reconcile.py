@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.aws import session
-from operations.verify import Bucket, verify
+from operations.archives import Bucket
+from operations.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from operations.__main__ import main
-from operations.verify import Folder, verify
+from operations.archives import Folder
+from operations.verify import verify
 from tests.unit.conftest import World
 from tests.unit.usecases.test_reconcile_run import CERTIFICATE
 
