@@ -285,6 +285,32 @@ def test_an_invoice_that_vanished_is_asked_for_twice_before_it_counts_as_deleted
 
 
 @pytest.mark.usefixtures("archived")
+def test_damage_of_a_deleted_draft_is_pending_until_it_is_restored(world: World) -> None:
+    """Nobody but the bucket's older version has it any more: it is found once, asked for daily, and never forgotten."""
+    world.qonto.invoices["i00"]["status"] = "draft"
+    world.reconcile()
+    del world.qonto.invoices["i00"]
+    world.reconcile()
+    world.clock.advance(minutes=5)
+    world.connected_archiver().archive_latest(InvoiceId("i00"))
+    key, _ = keys_of(world, "i00")
+    damage(world, key, b"tampered")
+    result = world.reconcile()
+    assert (found(result), result.repaired) == ({"damaged": 1}, 0)
+    pending = world.ledger.row("i00").pending
+    assert pending
+    assert (pending.reason, pending.attempts) == (PendingReason.DAMAGED, 1)
+    assert inventory(world, "2026/03")[0]["reason"] == "damaged"
+    world.clock.advance(days=1)
+    assert world.connected_archiver().archive_latest(InvoiceId("i00")).failure
+    assert found(world.reconcile()) == {}
+    world.archive.versions[key].pop()
+    assert world.connected_archiver().archive_latest(InvoiceId("i00")).row.pending is None
+    assert found(world.reconcile()) == {}
+    assert inventory(world, "2026/03")[0]["state"] == "deleted"
+
+
+@pytest.mark.usefixtures("archived")
 def test_a_list_that_hides_an_invoice_deletes_nothing(world: World) -> None:
     """It is asked for by its id, and there it is."""
     page = world.qonto._matching

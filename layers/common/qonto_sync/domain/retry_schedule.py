@@ -100,6 +100,12 @@ def after_failure(error: ItemError, previous: Pending | None, now: datetime, ran
     return Pending(reason, since, now + interval, attempts, str(error))
 
 
+def after_damage(error: Permanent, previous: Pending | None, now: datetime) -> Pending:
+    """The next look at a damaged archive that nobody but a person can repair: by restoring the older version."""
+    since, attempts = _continued(previous, PendingReason.DAMAGED, now)
+    return Pending(PendingReason.DAMAGED, since, now + _REJECTED_INTERVAL, attempts, str(error))
+
+
 def is_overdue(pending: Pending, now: datetime) -> bool:
     """Whether an attempt was not made long after it was due. `message_for` says whether it needs a message."""
     return pending.due_at <= now - OVERDUE_AFTER

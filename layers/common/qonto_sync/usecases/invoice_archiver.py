@@ -18,6 +18,7 @@ from qonto_sync.domain.errors import Conflict, ItemError, NotFound, Permanent, R
 from qonto_sync.domain.ids import is_identified
 from qonto_sync.domain.invoice import NO_USABLE_ID
 from qonto_sync.domain.ledger import LedgerRow, PendingReason, StoredFile
+from qonto_sync.domain.reconciliation import ListedObject, is_intact
 from qonto_sync.domain.result import InvoiceResult
 from qonto_sync.ports import RowWriter
 from qonto_sync.usecases.write_intent import WriteIntent
@@ -102,8 +103,16 @@ class InvoiceArchiver:
         return self._archive_listed(invoice, lambda: self._archive_with_retries(invoice.id, (invoice, row), intent))
 
     def archive_latest(self, invoice_id: InvoiceId) -> InvoiceResult:
-        """Like `archive`, with Qonto's current version; an invoice that Qonto deleted is marked so."""
+        """Like `archive`, with Qonto's current version; an invoice that Qonto deleted is marked so.
+
+        If the archive has not all of a deleted invoice any more, it is pending as damaged, because nobody else has it.
+        """
         return self._recording_failures(invoice_id, None, lambda: self._archive_with_retries(invoice_id, None))
+
+    def objects_of(self, row: LedgerRow) -> dict[str, ListedObject]:
+        """The objects that the row names, by key, as they are in the bucket now."""
+        found = [self._store.head(stored.key) for stored in row.objects]
+        return {each.key: ListedObject(each.key, each.etag, each.size) for each in found if each}
 
     def _archive_listed(self, invoice: Invoice, attempt: Callable[[], InvoiceResult]) -> InvoiceResult:
         result = self._recording_failures(invoice.id, invoice.status, attempt)
@@ -274,17 +283,26 @@ class InvoiceArchiver:
         row = self._row(invoice_id) or LedgerRow(self._connection, invoice_id)
         if row.status not in {"draft", None}:
             raise Permanent("Qonto answered 404 for an invoice that is no draft")
-        now = self._clock.now()
+        now, failure = self._clock.now(), None
         if row.deleted_at_source or retry_schedule.confirms_deletion(row, requested_at):
-            after = replace(row, pending=None, deleted_at_source=row.deleted_at_source or now)
+            failure = self._damage_of(row)
+            pending = retry_schedule.after_damage(failure, row.pending, now) if failure else None
+            after = replace(row, pending=pending, deleted_at_source=row.deleted_at_source or now)
         elif retry_schedule.awaits_confirmation(row):
             after = row
         else:
             after = replace(row, pending=retry_schedule.after_not_found(row.pending, now))
         try:
-            return InvoiceResult(row if after == row else self._ledger.write(after))
+            return InvoiceResult(row if after == row else self._ledger.write(after), failure=failure)
         except Conflict as conflict:
             raise Retriable("another writer changed the invoice while it was marked as deleted") from conflict
+
+    def _damage_of(self, row: LedgerRow) -> Permanent | None:
+        """What to say if the archive of a deleted invoice is not as the row says."""
+        objects = self.objects_of(row)
+        if all(is_intact(stored, objects) for stored in row.objects):
+            return None
+        return Permanent("an archived object was changed or removed, and Qonto has deleted the invoice")
 
     def _record(self, invoice_id: InvoiceId, status: str | None, failure: ItemError) -> LedgerRow:
         """Marks the invoice as pending in the ledger's current row."""

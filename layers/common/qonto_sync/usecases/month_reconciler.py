@@ -19,7 +19,7 @@ from qonto_sync.domain.errors import DeadlineReached, RowChanged
 from qonto_sync.domain.ids import InvoiceId, is_usable_id
 from qonto_sync.domain.ledger import PendingReason
 from qonto_sync.domain.months import month_text
-from qonto_sync.domain.reconciliation import Difference, ListedObject, difference, is_due
+from qonto_sync.domain.reconciliation import Difference, difference, is_due
 from qonto_sync.usecases.bounded_tasks import BoundedTasks
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from qonto_sync.domain.invoice import Invoice
     from qonto_sync.domain.ledger import LedgerRow
+    from qonto_sync.domain.reconciliation import ListedObject
     from qonto_sync.domain.result import InvoiceResult
-    from qonto_sync.ports import ArchiveStore
     from qonto_sync.usecases.run_context import RunContext
 
 _log = logging.getLogger(__name__)
@@ -80,7 +80,6 @@ class MonthReconciler:
     def __init__(
         self,
         context: RunContext,
-        archive: ArchiveStore,
         *,
         in_flight: int,
         proven_until: datetime,
@@ -92,7 +91,6 @@ class MonthReconciler:
         Each file is asked for again once in `scrub_days`; `day` is the number of today.
         """
         self._context = context
-        self._archive = archive
         self._in_flight = in_flight
         self._proven_until = proven_until
         self._scrub_days = scrub_days
@@ -137,7 +135,7 @@ class MonthReconciler:
         row = self._context.ledger.rows(self._context.connection, [id_]).get(id_)
         if invoice and row and row.is_newer_than(invoice):
             return _Step(id_, row, None)
-        objects = self._objects_of(row) if row else listed
+        objects = self._context.archiver.objects_of(row) if row else listed
         kind = self._difference(invoice, row, objects)
         if kind is None:
             return _Step(id_, row, None)
@@ -157,11 +155,6 @@ class MonthReconciler:
         self, invoice: Invoice | None, row: LedgerRow | None, objects: Mapping[str, ListedObject]
     ) -> Difference | None:
         return difference(invoice, row, objects, neglected_since=self._neglected_since)
-
-    def _objects_of(self, row: LedgerRow) -> dict[str, ListedObject]:
-        """The objects that the row names, as they are in the bucket now."""
-        found = [self._archive.head(stored.key) for stored in row.objects]
-        return {each.key: ListedObject(each.key, each.etag, each.size) for each in found if each}
 
     def _damage_recorded(self, result: InvoiceResult) -> InvoiceResult:
         """Says in the row of what could not be repaired that an object is damaged."""

@@ -89,7 +89,6 @@ class ReconcileRun:
         self._pass = self._begun = self._resumed(now)
         self._reconciler = MonthReconciler(
             context,
-            self._archive,
             in_flight=self._policy.in_flight,
             proven_until=_proven_until(checkpoint),
             scrub_days=self._scrub_days,
