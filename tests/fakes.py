@@ -29,6 +29,7 @@ from qonto_sync.ports import (
     InvoiceSource,
     Ledger,
     PendingIndex,
+    Publication,
     Publications,
     Reconciliations,
     RetryQueue,
@@ -307,9 +308,9 @@ class InMemoryArchive(ArchiveStore, Publications):
         return self._put(key, content, (content_type, None), expected)
 
     @override
-    def read(self, key: str) -> tuple[StoredObject, bytes] | None:
+    def read(self, key: str) -> Publication | None:
         found = self.head(key)
-        return (found, self.content(key)) if found else None
+        return Publication(found, self.content(key)) if found else None
 
     def _put(
         self, key: str, content: bytes, headers: tuple[str, str | None], expected: StoredObject | None

@@ -264,4 +264,17 @@ def test_a_publication_is_replaced_by_compare_and_swap(publications: Publication
     with pytest.raises(ObjectChanged):
         publications.put(key, b"3", content_type="application/json", expected=None)
     assert publications.read(key) == (second, b"2")
-    assert publications.head(key) == second
+
+
+def test_an_object_too_large_for_a_publication_is_not_read(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody may have put it there: it would not fit in memory, and can be replaced."""
+    monkeypatch.setattr(s3_archive, "_LARGEST_PUBLICATION", 10)
+    key, archive = "default/inventory/2026/03.csv", S3Archive(bucket.client, bucket.name)
+    bucket.client.put_object(Bucket=bucket.name, Key=key, Body=b"x" * 11)
+    found = archive.read(key)
+    assert found
+    assert (found.stored.size, found.content) == (11, b"")
+    archive.put(key, b"right", content_type="text/csv", expected=found.stored)
+    replaced = archive.read(key)
+    assert replaced
+    assert replaced.content == b"right"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from qonto_sync.domain.instant import Instant
 
@@ -116,17 +116,22 @@ class ArchiveStore(Protocol):
         """The current objects whose keys begin so and come after `start_after`, in the order of their keys."""
 
 
+class Publication(NamedTuple):
+    """An inventory or a certificate as it is in the bucket."""
+
+    stored: StoredObject
+    content: bytes
+    """Empty, if somebody made it larger than any of them can be; then its hash is that of nothing."""
+
+
 class Publications(Protocol):
     """Inventories and certificates in the bucket. Writes are compare-and-swaps, as in `ArchiveStore`."""
 
     def put(self, key: str, content: bytes, *, content_type: str, expected: StoredObject | None) -> StoredObject:
         """Stores it over `expected`, or as a new object; nothing is written if that has this content."""
 
-    def head(self, key: str) -> StoredObject | None:
+    def read(self, key: str) -> Publication | None:
         """The current object; None when there is none."""
-
-    def read(self, key: str) -> tuple[StoredObject, bytes] | None:
-        """The current object and its content; None when there is none."""
 
 
 class RowWriter(Protocol):

@@ -311,6 +311,25 @@ def test_damage_of_a_deleted_draft_is_pending_until_it_is_restored(world: World)
 
 
 @pytest.mark.usefixtures("archived")
+def test_a_deleted_draft_whose_objects_are_all_gone_is_found(world: World) -> None:
+    """Neither the source nor the bucket tells of it any more; the inventory of the night before does."""
+    world.qonto.invoices["i00"]["status"] = "draft"
+    world.reconcile()
+    del world.qonto.invoices["i00"]
+    for key in keys_of(world, "i00"):
+        del world.archive.versions[key]
+    assert found(world.reconcile()) == {"vanished": 1}
+    world.clock.advance(minutes=5)
+    world.connected_archiver().archive_latest(InvoiceId("i00"))
+    pending = world.ledger.row("i00").pending
+    assert pending
+    assert pending.reason is PendingReason.DAMAGED
+    world.reconcile()
+    shown = inventory(world, "2026/03")[0]
+    assert (shown["invoice_id"], shown["state"], shown["reason"]) == ("i00", "pending", "damaged")
+
+
+@pytest.mark.usefixtures("archived")
 def test_a_list_that_hides_an_invoice_deletes_nothing(world: World) -> None:
     """It is asked for by its id, and there it is."""
     page = world.qonto._matching

@@ -16,7 +16,7 @@ from qonto_sync.domain.ids import ETag, Sha256
 from qonto_sync.domain.keys import content_disposition
 from qonto_sync.domain.ledger import StoredObject
 from qonto_sync.domain.reconciliation import ListedObject
-from qonto_sync.ports import ArchiveStore, Publications
+from qonto_sync.ports import ArchiveStore, Publication, Publications
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 PART_BYTES = 8 * 1024 * 1024
 """A file up to this size is one request. S3 requires parts of at least 5 MiB."""
+
+_LARGEST_PUBLICATION = 64 * 1024 * 1024
+"""More than any inventory has. Somebody may put a larger object in the place of one; it would not fit in memory."""
 
 _CHANGED = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
 # S3 answers NoSuchKey to If-Match when there is no object.
@@ -100,18 +103,18 @@ class S3Archive(ArchiveStore, Publications):
         return self._put(key, content, _headers(content_type, key.rpartition("/")[2], key), expected)
 
     @override
-    def read(self, key: str) -> tuple[StoredObject, bytes] | None:
+    def read(self, key: str) -> Publication | None:
         with aws_errors(f"bucket {self._bucket}"):
             try:
                 found = self._client.get_object(Bucket=self._bucket, Key=key)
-                content = found["Body"].read()
+                size = found["ContentLength"]
+                content = found["Body"].read() if size <= _LARGEST_PUBLICATION else b""
             except ClientError as error:
                 if error_code(error) in _GONE:
                     return None
                 raise
-        return StoredObject(
-            key, ETag(found["ETag"]), Sha256(hashlib.sha256(content).hexdigest()), len(content)
-        ), content
+        sha256 = Sha256(hashlib.sha256(content).hexdigest())
+        return Publication(StoredObject(key, ETag(found["ETag"]), sha256, size), content)
 
     def _put(self, key: str, body: bytes, headers: dict[str, Any], expected: StoredObject | None) -> StoredObject:
         digest = hashlib.sha256(body)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from qonto_sync.domain.ids import InvoiceId, is_usable_id
 from qonto_sync.domain.times import to_precise_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from qonto_sync.domain.ids import InvoiceId
     from qonto_sync.domain.ledger import LedgerRow
 
 COLUMNS: Final = (
@@ -111,6 +112,14 @@ def inventory_csv(rows: Iterable[InventoryRow]) -> bytes:
     writer.writerow(COLUMNS)
     writer.writerows(row.cells for row in sorted(rows, key=_order))
     return text.getvalue().encode("utf-8", "replace")
+
+
+def inventory_ids(inventory: bytes) -> set[InvoiceId]:
+    """The invoices of an inventory, as far as it can be read: somebody may have changed it."""
+    with suppress(csv.Error):
+        rows = list(csv.DictReader(io.StringIO(inventory.decode("utf-8", "replace"), newline="")))
+        return {InvoiceId(id_) for row in rows if is_usable_id(id_ := row.get("invoice_id"))}
+    return set()
 
 
 def _order(row: InventoryRow) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from qonto_sync.domain.reconciliation import Difference, difference, is_due
 from qonto_sync.usecases.bounded_tasks import BoundedTasks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     from qonto_sync.domain.invoice import Invoice
@@ -46,9 +46,11 @@ class Month:
     invoices: Mapping[InvoiceId, Invoice]
     """What the source lists."""
     rows: dict[InvoiceId, LedgerRow]
-    """Of the invoices that the source lists, and of those that the archive has."""
+    """Of all of them."""
     objects: Mapping[str, ListedObject]
     """By key."""
+    published: Collection[InvoiceId]
+    """What the inventory before has."""
     uncertified: str | None
     """Why the source may have more; None if it has not."""
     found: Counter[Difference] = field(default_factory=Counter)
@@ -59,7 +61,7 @@ class Month:
     @property
     def ids(self) -> list[InvoiceId]:
         """All of them, in order."""
-        return sorted(self.invoices.keys() | self.rows.keys() | archived_ids(self.objects))
+        return sorted(self.invoices.keys() | self.rows.keys() | archived_ids(self.objects) | set(self.published))
 
 
 class _Step(NamedTuple):

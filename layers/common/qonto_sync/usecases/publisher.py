@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from qonto_sync.domain.inventory import InventoryRow
     from qonto_sync.domain.invoice import Invoice
     from qonto_sync.domain.ledger import LedgerRow
-    from qonto_sync.ports import ArchiveStore, Publications
+    from qonto_sync.ports import ArchiveStore, Publication, Publications
     from qonto_sync.usecases.month_reconciler import Month
 
 _log = logging.getLogger(__name__)
@@ -55,8 +55,12 @@ class Publisher:
         self.breaks: list[str] = []
         """What was noticed of changes by others."""
 
-    def publish(self, month: Month, known: MonthRecord | None) -> MonthRecord:
-        """Writes the month's inventory; `known` is what was published before.
+    def published(self, month: datetime) -> Publication | None:
+        """The month's inventory as it is in the bucket."""
+        return self._publications.read(keys.inventory_key(self._connection, month))
+
+    def publish(self, month: Month, known: MonthRecord | None, there: Publication | None) -> MonthRecord:
+        """Writes the month's inventory; `known` is what was published before, `there` what is in the bucket.
 
         Raises:
             ObjectChanged: another reconciliation writes it.
@@ -73,11 +77,10 @@ class Publisher:
             sha256=sha256_of(content),
         )
         if not self._dry_run:
-            key = keys.inventory_key(self._connection, month.start)
-            there = self._publications.head(key)
-            if known and (there is None or there.sha256 != known.sha256):
+            if known and (there is None or there.stored.sha256 != known.sha256):
                 self._note(f"the inventory of {month_text(month.start)} was changed or removed")
-            self._publications.put(key, content, content_type=_CSV, expected=there)
+            key, expected = keys.inventory_key(self._connection, month.start), there.stored if there else None
+            self._publications.put(key, content, content_type=_CSV, expected=expected)
         return record
 
     def certify(
@@ -90,7 +93,7 @@ class Publisher:
         """
         key = keys.certificate_key(self._connection)
         there = self._publications.read(key)
-        before = _before(record, there[1] if there else None)
+        before = _before(record, there.content if there else None)
         if before.chain_break:
             self._note(before.chain_break)
         certificate = Certificate(
@@ -102,7 +105,7 @@ class Publisher:
             months=record.months,
             previous_sha256=before.sha256,
         )
-        expected = there[0] if there else None
+        expected = there.stored if there else None
         self._publications.put(key, certificate.to_bytes(), content_type=_JSON, expected=expected)
         return certificate
 

@@ -18,6 +18,7 @@ from qonto_sync.domain import keys
 from qonto_sync.domain.certificate import Pass, UncertifiedMonth, sha256_of
 from qonto_sync.domain.errors import Conflict, DeadlineReached
 from qonto_sync.domain.events import ReconcileRequest
+from qonto_sync.domain.inventory import inventory_ids
 from qonto_sync.domain.months import month_after, month_from_text, month_of
 from qonto_sync.domain.reading import LAYOUTS
 from qonto_sync.domain.result import ReconcileResult, RunOutcome, Tally
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from qonto_sync.domain.ids import InvoiceId, RunId
     from qonto_sync.domain.ledger import LedgerRow
     from qonto_sync.domain.reconciliation import ListedObject
-    from qonto_sync.ports import ArchiveStore, Checkpoints, Publications, Reconciliations
+    from qonto_sync.ports import ArchiveStore, Checkpoints, Publication, Publications, Reconciliations
     from qonto_sync.usecases.run_context import RunContext
     from qonto_sync.usecases.window_run import RunPolicy
 
@@ -173,8 +174,11 @@ class ReconcileRun:
                 if found.created_at and month <= found.created_at < end
             }
             objects, stream = self._objects(stream, month)
-            rows = self._rows(sorted(invoices.keys() | archived_ids(objects)))
-            self._reconcile_month(Month(month, invoices, rows, objects, listing.uncertified))
+            there = self._publisher.published(month)
+            # Of a deleted draft, nothing else may tell any more that it was archived.
+            published = inventory_ids(there.content) if there else set()
+            rows = self._rows(sorted(invoices.keys() | archived_ids(objects) | published))
+            self._reconcile_month(Month(month, invoices, rows, objects, published, listing.uncertified), there)
             month = month_after(month)
 
     def _objects(
@@ -199,7 +203,7 @@ class ReconcileRun:
             rows |= self._context.ledger.rows(self._context.connection, batch)
         return rows
 
-    def _reconcile_month(self, month: Month) -> None:
+    def _reconcile_month(self, month: Month, there: Publication | None) -> None:
         try:
             self._reconciler.reconcile(month)
         except DeadlineReached:
@@ -213,7 +217,7 @@ class ReconcileRun:
             self._pass = replace(self._pass, gaps=(*self._pass.gaps, UncertifiedMonth(month.start, month.uncertified)))
         else:
             known = next((each for each in self._record.months if each.month == month.start), None)
-            published = self._publisher.publish(month, known)
+            published = self._publisher.publish(month, known, there)
             others = [each for each in self._record.months if each.month != month.start]
             months = sorted([*others, published], key=lambda each: each.month)
             self._record = replace(self._record, months=tuple(months))
