@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, override
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operations.archives import Archive, Found
 from operations.verify import verify
 from qonto_sync.domain import reconciliation
 from qonto_sync.domain.certificate import sha256_of
@@ -21,12 +20,10 @@ from qonto_sync.domain.ids import ETag, InvoiceId, Sha256
 from qonto_sync.domain.ledger import PendingReason
 from qonto_sync.domain.reconciliation import Difference
 from qonto_sync.usecases import month_reconciler
+from tests.archives import VersionedObjects
 from tests.fakes import CONNECTION, FakeFile, FakeObject
 from tests.fuzz.documents import budget
 from tests.unit.conftest import World
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 INVOICES = 6
 GHOST = "default/client_invoices/2026/03/ghost/invoice.json"
@@ -93,31 +90,6 @@ def _is_lost(done: list[tuple[str, int]], number: int) -> bool:
     return any((what, number) in done for what in lossy)
 
 
-class Bucket(Archive):
-    """The bucket with all its versions, for the second reader."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__(CONNECTION)
-        self._versions = world.archive.versions
-
-    @override
-    def certificates(self) -> list[bytes]:
-        return [version.content for version in reversed(self._versions[CERTIFICATE])]
-
-    @override
-    def content(self, key: str) -> bytes | None:
-        return self._versions[key][-1].content if key in self._versions else None
-
-    @override
-    def find(self, key: str) -> Found | None:
-        content = self.content(key)
-        return None if content is None else Found(sha256_of(content), None)
-
-    @override
-    def keys(self) -> Iterator[str]:
-        return (key for key in self._versions if key.startswith(self.prefix))
-
-
 class Outcome(NamedTuple):
     """What is wrong at last."""
 
@@ -155,7 +127,9 @@ def outcome(damages: list[tuple[str, int]], *, crash_after: int = 10**9, scrub_d
     rows = {row.invoice_id for row in world.ledger.saved.values() if row.document}
     different = [id_ for id_ in world.qonto.invoices if id_ not in rows or world.archived(id_) != world.source(id_)]
     pending: list[str] = [row.invoice_id for row in world.ledger.saved.values() if row.pending]
-    return Outcome(different, pending, found, verify(Bucket(world), lambda _done, _total: None).differences)
+    versions = {key: [each.content for each in found] for key, found in world.archive.versions.items()}
+    verdict = verify(VersionedObjects(CONNECTION, versions), lambda _done, _total: None)
+    return Outcome(different, pending, found, verdict.differences)
 
 
 def _reconcile_with_a_crash(world: World, crash_after: int, scrub_days: int) -> None:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, override
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operations.archives import Archive, Found
 from operations.verify import verify
+from tests.archives import VersionedObjects
 from tests.fuzz.documents import budget, corrupted, mutated, odd_texts
 from tests.unit.conftest import World
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
@@ -44,34 +41,12 @@ LATER = json.dumps(
 certificates = mutated(json.loads(ORIGINAL[CERTIFICATE]))
 
 
-class Copy(Archive):
-    """A copy in memory, with the objects that were put in the place of the original ones."""
-
-    def __init__(self, changes: dict[str, bytes]) -> None:
-        super().__init__("default")
-        self._objects = ORIGINAL | changes
-
-    @override
-    def certificates(self) -> list[bytes]:
-        return [self._objects[key] for key in (CERTIFICATE, OLDER) if key in self._objects]
-
-    @override
-    def content(self, key: str) -> bytes | None:
-        return self._objects.get(key)
-
-    @override
-    def find(self, key: str) -> Found | None:
-        content = self._objects.get(key)
-        return None if content is None else Found(hashlib.sha256(content).hexdigest(), None)
-
-    @override
-    def keys(self) -> Iterator[str]:
-        return (key for key in self._objects if key.startswith(self.prefix))
-
-
 def is_good(changes: dict[str, bytes]) -> bool:
     """What the second reader says."""
-    return verify(Copy(changes), lambda _done, _total: None).is_good
+    objects = ORIGINAL | changes
+    versions = {key: [content] for key, content in objects.items()}
+    versions[CERTIFICATE] = [objects[key] for key in (OLDER, CERTIFICATE) if key in objects]
+    return verify(VersionedObjects("default", versions), lambda _done, _total: None).is_good
 
 
 def test_the_original_is_good() -> None:
