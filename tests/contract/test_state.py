@@ -453,7 +453,10 @@ RECORD = ReconciliationRecord(
     certificate_version=6,
     certificate_sha256=Sha256("c" * 64),
     certified_at=START,
-    months=(MonthRecord(month_of(START), 10, 7, 2, 1, Sha256("m" * 64)),),
+    months=(
+        MonthRecord(month_of(START), 10, 7, 2, 1, Sha256("m" * 64)),
+        MonthRecord(month_after(month_of(START)), 1, 1, 0, 0, Sha256("n" * 64), intended=Sha256("i" * 64)),
+    ),
     current=Pass(
         started_at=START,
         until=START + timedelta(seconds=1),

@@ -47,6 +47,9 @@ def without(key: str) -> dict[str, ListedObject]:
     return {name: found for name, found in BUCKET.items() if name != key}
 
 
+DRAFT = invoice(attachment_id=None, status="draft")
+
+
 @pytest.mark.parametrize(
     ("source", "row", "objects", "expected"),
     [
@@ -65,7 +68,8 @@ def without(key: str) -> dict[str, ListedObject]:
         (None, replace(ROW, deleted_at_source=START), BUCKET, None),
         (None, replace(ROW, deleted_at_source=START), without(FILE.key), Difference.DAMAGED),
         (invoice(), replace(ROW, deleted_at_source=START), BUCKET, Difference.STALE),
-        (invoice(attachment_id=None), replace(ROW, digest=invoice(attachment_id=None).digest), BUCKET, None),
+        (DRAFT, replace(ROW, digest=DRAFT.digest), BUCKET, None),
+        (invoice(attachment_id=None), replace(ROW, file=None), BUCKET, Difference.MISSING),
     ],
 )
 def test_source_ledger_and_archive_are_compared(
@@ -79,8 +83,32 @@ def test_source_ledger_and_archive_are_compared(
 def test_pending_work_is_no_difference(source: Invoice | None) -> None:
     """It is known to be incomplete, and somebody is at it; if nobody is, it counts like any other."""
     pending = replace(ROW, pending=Pending(PendingReason.FAILED, START, START, 1, ""))
-    assert difference(source, pending, {}, neglected_since=START) is None
-    assert difference(source, pending, {}, neglected_since=START + timedelta(seconds=1)) is not None
+    assert difference(source, pending, BUCKET, neglected_since=START) is None
+    assert difference(source, pending, BUCKET, neglected_since=START + timedelta(seconds=1)) is not None
+
+
+def test_what_is_archived_of_pending_work_is_compared() -> None:
+    """It may be pending for months. A damage that is known, and the objects of a writer in between, are no news."""
+
+    def seen(reason: PendingReason, **changes: Any) -> Difference | None:
+        row = replace(ROW, pending=Pending(reason, START, START, 1, ""), **changes)
+        return difference(invoice(), row, without(FILE.key), neglected_since=START)
+
+    assert seen(PendingReason.AWAITING_ATTACHMENT) is Difference.DAMAGED
+    assert seen(PendingReason.DAMAGED) is None
+    assert seen(PendingReason.WRITE_INTENT, intent_expires_at=START) is None
+
+
+def test_an_invoice_that_waits_for_its_file_is_compared() -> None:
+    """All else of it must be archived. If nobody is at it, it does not wait."""
+    final = invoice(attachment_id=None)
+    waiting = Pending(PendingReason.AWAITING_ATTACHMENT, START, START, 1, "")
+    row = replace(ROW, digest=final.digest, file=None, pending=waiting)
+    assert difference(final, row, BUCKET, neglected_since=START) is None
+    assert difference(final, row, BUCKET, neglected_since=START + timedelta(seconds=1)) is Difference.MISSING
+    changed = invoice(attachment_id=None, number="2")
+    assert difference(changed, row, BUCKET, neglected_since=START) is Difference.STALE
+    assert difference(changed, replace(row, intent_expires_at=START), BUCKET, neglected_since=START) is None
 
 
 def test_what_the_hourly_run_has_yet_to_read_is_not_due() -> None:

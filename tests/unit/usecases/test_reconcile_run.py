@@ -504,6 +504,52 @@ def test_a_crash_after_the_certificate_breaks_no_chain(world: World) -> None:
 
 
 @pytest.mark.usefixtures("archived")
+def test_a_crash_after_an_inventory_is_nobody_elses_change(world: World) -> None:
+    """The certificate accuses nobody: the record says which inventory the run began to write."""
+    world.reconcile()
+    world.qonto.invoices["i00"]["number"] = "changed without a trace"
+    write, put, is_written = world.reconciliations.write, world.archive.put, []
+
+    def note(key: str, *arguments: Any, **options: Any) -> Any:
+        is_written.append(key)
+        return put(key, *arguments, **options)
+
+    def crash(connection: Any, record: Any) -> Any:
+        if is_written:
+            raise Retriable("no answer")
+        return write(connection, record)
+
+    world.archive.put, world.reconciliations.write = note, crash  # type: ignore[method-assign]
+    with pytest.raises(Retriable):
+        world.reconcile()
+    assert is_written == ["default/inventory/2026/03.csv"]
+    world.archive.put, world.reconciliations.write = put, write  # type: ignore[method-assign]
+    world.reconcile()
+    assert "breaks" not in certificate(world)
+    assert world.reconciliations.read(CONNECTION).months[0].intended is None
+
+
+@pytest.mark.usefixtures("archived")
+def test_a_slower_reconciliation_writes_no_inventory_over_a_certified_one(world: World) -> None:
+    """Also if it knows of none: it began before the first certificate."""
+    is_begun: list[str] = []
+    head = world.archive.read
+
+    def meanwhile(key: str) -> Any:
+        if not is_begun:
+            is_begun.append(key)
+            world.reconcile()
+            world.qonto.invoices["i00"]["number"] = "changed without a trace"
+        return head(key)
+
+    world.archive.read = meanwhile  # type: ignore[method-assign]
+    world.clock.advance(days=1)
+    assert world.reconcile().outcome is RunOutcome.SUPERSEDED
+    month = certificate(world)["months"][0]
+    assert month["sha256"] == sha256_of(world.archive.content("default/inventory/2026/03.csv"))
+
+
+@pytest.mark.usefixtures("archived")
 def test_a_lost_record_goes_on_with_the_chain(world: World) -> None:
     """By the certificate in the bucket."""
     world.reconcile()

@@ -13,7 +13,7 @@ from qonto_sync.domain.ids import Sha256
 from qonto_sync.domain.keys import reconciliation_key
 from qonto_sync.domain.months import month_from_text, month_text
 from qonto_sync.domain.reconciliation import Difference
-from qonto_sync.domain.times import from_text, to_text
+from qonto_sync.domain.times import from_text, required_instant, to_text
 from qonto_sync.ports import Reconciliations
 
 if TYPE_CHECKING:
@@ -56,7 +56,10 @@ def _fields(connection: ConnectionName, record: ReconciliationRecord) -> dict[st
         "certified_at": to_text(record.certified_at) if record.certified_at else None,
         # A list for each month, because the names of its fields would be most of the item.
         "months": [
-            [month_text(each.month), each.source, each.archived, each.pending, each.deleted, each.sha256]
+            [
+                *(month_text(each.month), each.source, each.archived, each.pending, each.deleted, each.sha256),
+                *([each.intended] if each.intended else []),
+            ]
             for each in record.months
         ],
         "current": _pass_fields(current) if current else None,
@@ -84,10 +87,7 @@ def _record(item: Item) -> ReconciliationRecord:
             certificate_version=int(fields["certificate_version"]),
             certificate_sha256=Sha256(certificate) if certificate else None,
             certified_at=from_text(fields.get("certified_at")),
-            months=tuple(
-                MonthRecord(_month(month), int(source), int(archived), int(pending), int(deleted), Sha256(sha256))
-                for month, source, archived, pending, deleted, sha256 in fields["months"]
-            ),
+            months=tuple(_month_record(*values) for values in fields["months"]),
             current=_pass(fields["current"]) if fields.get("current") else None,
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -95,10 +95,16 @@ def _record(item: Item) -> ReconciliationRecord:
         return ReconciliationRecord(version=version)
 
 
+def _month_record(month: object, *values: Any) -> MonthRecord:
+    source, archived, pending, deleted, sha256, *intended = values
+    counts = (int(source), int(archived), int(pending), int(deleted))
+    return MonthRecord(_month(month), *counts, Sha256(sha256), *map(Sha256, intended))
+
+
 def _pass(fields: Mapping[str, Any]) -> Pass:
     return Pass(
-        started_at=_instant(fields["started_at"]),
-        until=_instant(fields["until"]),
+        started_at=required_instant(fields["started_at"]),
+        until=required_instant(fields["until"]),
         next_month=_month(fields["next_month"]),
         found=Counter({Difference(kind): int(count) for kind, count in fields["found"].items()}),
         repaired=int(fields["repaired"]),
@@ -112,10 +118,3 @@ def _month(text: object) -> datetime:
     if month is None:
         raise ValueError(f"{text!r} is no month")
     return month
-
-
-def _instant(text: object) -> datetime:
-    instant = from_text(text)
-    if instant is None:
-        raise ValueError(f"{text!r} is no time")
-    return instant

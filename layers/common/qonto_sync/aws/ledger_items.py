@@ -10,12 +10,11 @@ from qonto_sync.domain.ids import AttachmentId, ConnectionName, ETag, InvoiceId,
 from qonto_sync.domain.invoice import Revision
 from qonto_sync.domain.keys import ledger_key
 from qonto_sync.domain.ledger import NO_VERSION, LedgerRow, Pending, PendingReason, StoredFile, StoredObject
-from qonto_sync.domain.times import from_text, to_precise_text, to_text
+from qonto_sync.domain.times import from_text, required_instant, to_precise_text, to_text
 from qonto_sync.domain.window import EARLIEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from qonto_sync.aws.state_table import Item
 
@@ -78,7 +77,7 @@ def _row(connection: ConnectionName, invoice_id: InvoiceId, fields: Fields) -> L
         connection=connection,
         invoice_id=invoice_id,
         version=_required_version(fields),
-        revision=Revision(_instant(fields["revision"]), _instant(fields["requested_at"]))
+        revision=Revision(required_instant(fields["revision"]), required_instant(fields["requested_at"]))
         if "revision" in fields
         else None,
         digest=Sha256(fields["digest"]) if "digest" in fields else None,
@@ -86,8 +85,8 @@ def _row(connection: ConnectionName, invoice_id: InvoiceId, fields: Fields) -> L
         document=_object(fields["document"]) if "document" in fields else None,
         file=_file(fields["file"]) if "file" in fields else None,
         pending=_pending(fields) if "due_at" in fields else None,
-        intent_expires_at=_instant(fields["intent_expires_at"]) if "intent_expires_at" in fields else None,
-        deleted_at_source=_instant(fields["deleted_at_source"]) if "deleted_at_source" in fields else None,
+        intent_expires_at=required_instant(fields["intent_expires_at"]) if "intent_expires_at" in fields else None,
+        deleted_at_source=required_instant(fields["deleted_at_source"]) if "deleted_at_source" in fields else None,
     )
 
 
@@ -111,11 +110,11 @@ def _file(fields: Fields) -> StoredFile:
 def _pending(fields: Fields) -> Pending:
     return Pending(
         reason=PendingReason(fields["reason"]),
-        since=_instant(fields["pending_since"]),
-        due_at=_instant(fields["due_at"]),
+        since=required_instant(fields["pending_since"]),
+        due_at=required_instant(fields["due_at"]),
         attempts=int(fields["attempts"]),
         detail=fields["detail"],
-        message_until=_instant(fields["message_until"]) if "message_until" in fields else None,
+        message_until=required_instant(fields["message_until"]) if "message_until" in fields else None,
     )
 
 
@@ -137,10 +136,3 @@ def _required_version(fields: Fields) -> int:
     if version == NO_VERSION:
         raise ValueError(f"version {fields.get('version')!r} is no number")
     return version
-
-
-def _instant(text: str) -> datetime:
-    instant = from_text(text)
-    if instant is None:
-        raise ValueError(f"{text!r} is no time")
-    return instant

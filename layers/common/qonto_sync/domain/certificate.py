@@ -37,6 +37,8 @@ class MonthRecord:
     """Invoices that the archive has and Qonto deleted."""
     sha256: Sha256
     """Of the month's inventory."""
+    intended: Sha256 | None = None
+    """Of the inventory that a run began to write over it; None if none is being written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Compares source, ledger and archive. Pure.
 
-Only what should be archived is compared: an invoice that changed after `proven_until` is the hourly run's to read, and
-pending work is known to be incomplete, as long as it is done when it is due. So each difference is a
-broken promise, or somebody's change of the archive.
+Only what should be archived is compared: an invoice that changed after `proven_until` is the hourly run's to read.
+Pending work is known to be incomplete, as long as it is done when it is due; but what is archived of it must be there.
+So each difference is a broken promise, or somebody's change of the archive.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from qonto_sync.domain.ledger import PendingReason
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from qonto_sync.domain.invoice import Invoice
-    from qonto_sync.domain.ledger import LedgerRow, StoredObject
+    from qonto_sync.domain.ledger import LedgerRow
 
 
 class Difference(StrEnum):
@@ -58,21 +60,32 @@ def difference(
     """
     if row is None:
         return Difference.MISSING if invoice else Difference.ORPHANED
-    if row.pending and row.pending.due_at >= neglected_since:
-        return None
+    is_at_work = row.pending is not None and row.pending.due_at >= neglected_since
+    waits = is_at_work and _waits_for_file(row)
+    if is_at_work and not waits:
+        # A damage that is known, or the objects of a writer in between, are no news.
+        is_known = row.is_damaged or row.intent_expires_at is not None
+        return None if is_known or is_intact(row, objects) else Difference.DAMAGED
     if invoice is None:
         if not row.deleted_at_source:
             return Difference.VANISHED
-    elif row.document is None or (invoice.attachment_id and row.file is None):
+    elif row.document is None or (row.file is None if invoice.attachment_id else not (invoice.is_draft or waits)):
+        # A final invoice without a file must be waiting for it.
         return Difference.MISSING
     elif not row.matches(invoice) or (invoice.attachment_id and _file_of(row) != invoice.attachment_id):
         return Difference.STALE
-    return None if all(is_intact(stored, objects) for stored in row.objects) else Difference.DAMAGED
+    return None if is_intact(row, objects) else Difference.DAMAGED
 
 
-def is_intact(stored: StoredObject, objects: Mapping[str, ListedObject]) -> bool:
-    """Whether the bucket has this object, as far as a listing tells."""
-    return objects.get(stored.key) == ListedObject(stored.key, stored.etag, stored.size)
+def is_intact(row: LedgerRow, objects: Mapping[str, ListedObject]) -> bool:
+    """Whether the bucket has the objects that the row names, as far as a listing tells."""
+    return all(objects.get(stored.key) == ListedObject(stored.key, stored.etag, stored.size) for stored in row.objects)
+
+
+def _waits_for_file(row: LedgerRow) -> bool:
+    """Whether all that Qonto has is archived, which may be so for months."""
+    is_waiting = row.pending is not None and row.pending.reason is PendingReason.AWAITING_ATTACHMENT
+    return is_waiting and row.intent_expires_at is None
 
 
 def _file_of(row: LedgerRow) -> str | None:

@@ -33,6 +33,18 @@ def from_text(text: object) -> datetime | None:
         return None
 
 
+def required_instant(text: object) -> datetime:
+    """The instant, as `from_text` reads it.
+
+    Raises:
+        ValueError: There is none.
+    """
+    instant = from_text(text)
+    if instant is None:
+        raise ValueError(f"{text!r} is no time")
+    return instant
+
+
 def _naive(instant: datetime) -> datetime:
     # `strftime` writes years before 1000 with fewer than four digits on Linux, which nothing parses.
     return instant.astimezone(UTC).replace(tzinfo=None)

@@ -299,8 +299,7 @@ class InvoiceArchiver:
 
     def _damage_of(self, row: LedgerRow) -> Permanent | None:
         """What to say if the archive of a deleted invoice is not as the row says."""
-        objects = self.objects_of(row)
-        if all(is_intact(stored, objects) for stored in row.objects):
+        if is_intact(row, self.objects_of(row)):
             return None
         return Permanent("an archived object was changed or removed, and Qonto has deleted the invoice")
 

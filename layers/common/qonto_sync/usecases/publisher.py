@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from qonto_sync.domain import keys
 from qonto_sync.domain.certificate import Certificate, MonthRecord, sha256_of
@@ -35,8 +35,15 @@ _CSV: Final = "text/csv; charset=utf-8"
 _JSON: Final = "application/json"
 
 
+class Inventory(NamedTuple):
+    """A month's inventory: the file, and what is kept of it."""
+
+    record: MonthRecord
+    content: bytes
+
+
 class Publisher:
-    """The publications of one connection. A dry run writes none."""
+    """The publications of one connection."""
 
     def __init__(
         self,
@@ -45,13 +52,11 @@ class Publisher:
         archive: ArchiveStore,
         publications: Publications,
         is_read: Callable[[Invoice, LedgerRow | None], bool],
-        dry_run: bool,
     ) -> None:
         self._connection = connection
         self._archive = archive
         self._publications = publications
         self._is_read = is_read
-        self._dry_run = dry_run
         self.breaks: list[str] = []
         """What was noticed of changes by others."""
 
@@ -59,12 +64,8 @@ class Publisher:
         """The month's inventory as it is in the bucket."""
         return self._publications.read(keys.inventory_key(self._connection, month))
 
-    def publish(self, month: Month, known: MonthRecord | None, there: Publication | None) -> MonthRecord:
-        """Writes the month's inventory; `known` is what was published before, `there` what is in the bucket.
-
-        Raises:
-            ObjectChanged: another reconciliation writes it.
-        """
+    def inventory(self, month: Month) -> Inventory:
+        """What is to be published of the month."""
         rows = [row for id_ in month.ids if (row := self._row(id_, month))]
         content = inventory_csv(rows)
         states = [row.state for row in rows]
@@ -76,12 +77,28 @@ class Publisher:
             deleted=states.count(InventoryState.DELETED),
             sha256=sha256_of(content),
         )
-        if not self._dry_run:
-            if known and (there is None or there.stored.sha256 != known.sha256):
-                self._note(f"the inventory of {month_text(month.start)} was changed or removed")
-            key, expected = keys.inventory_key(self._connection, month.start), there.stored if there else None
-            self._publications.put(key, content, content_type=_CSV, expected=expected)
-        return record
+        return Inventory(record, content)
+
+    def recognized(self, known: MonthRecord, there: Publication | None) -> MonthRecord:
+        """What was published before, as it is in the bucket: a run may have stopped before it could say so.
+
+        What somebody else wrote is noted.
+        """
+        found = there.stored.sha256 if there else None
+        if found and found == known.intended:
+            return replace(known, sha256=found, intended=None)
+        if found != known.sha256:
+            self._note(f"the inventory of {month_text(known.month)} was changed or removed")
+        return replace(known, intended=None)
+
+    def publish(self, inventory: Inventory, there: Publication | None) -> None:
+        """Writes a month's inventory over what is in the bucket.
+
+        Raises:
+            ObjectChanged: another reconciliation writes it.
+        """
+        key, expected = keys.inventory_key(self._connection, inventory.record.month), there.stored if there else None
+        self._publications.put(key, inventory.content, content_type=_CSV, expected=expected)
 
     def certify(
         self, record: ReconciliationRecord, done: Pass, *, organization_id: str | None, now: datetime

@@ -100,7 +100,6 @@ class ReconcileRun:
             archive=self._archive,
             publications=self._publications,
             is_read=self._reconciler.is_read,
-            dry_run=context.dry_run,
         )
         outcome, certificate = self._outcome(is_synced=checkpoint is not None)
         begun = self._begun
@@ -211,19 +210,34 @@ class ReconcileRun:
             self._save()
             raise
         self._add(month)
-        self._pass = replace(self._pass, next_month=month_after(month.start))
+        known = next((each for each in self._record.months if each.month == month.start), None)
+        if known:
+            known = self._publisher.recognized(known, there)
+            self._keep(known)
         if month.uncertified:
             _log.warning("month_not_certified", extra={**month_facts(month), "detail": month.uncertified})
             self._pass = replace(self._pass, gaps=(*self._pass.gaps, UncertifiedMonth(month.start, month.uncertified)))
         else:
-            known = next((each for each in self._record.months if each.month == month.start), None)
-            published = self._publisher.publish(month, known, there)
-            others = [each for each in self._record.months if each.month != month.start]
-            months = sorted([*others, published], key=lambda each: each.month)
-            self._record = replace(self._record, months=tuple(months))
-            self._done.append(published)
-            _log.info("month_reconciled", extra=month_facts(month))
+            self._publish(month, known, there)
+        self._pass = replace(self._pass, next_month=month_after(month.start))
         self._save()
+
+    def _publish(self, month: Month, known: MonthRecord | None, there: Publication | None) -> None:
+        inventory = self._publisher.inventory(month)
+        if not self._context.dry_run and (there is None or there.stored.sha256 != inventory.record.sha256):
+            if known:
+                # If this run stops after the write, the next one recognizes the inventory.
+                self._keep(replace(known, intended=inventory.record.sha256))
+            # Raises if another reconciliation was faster: what it published is not written over.
+            self._save()
+            self._publisher.publish(inventory, there)
+        self._keep(inventory.record)
+        self._done.append(inventory.record)
+        _log.info("month_reconciled", extra=month_facts(month))
+
+    def _keep(self, month: MonthRecord) -> None:
+        others = [each for each in self._record.months if each.month != month.month]
+        self._record = replace(self._record, months=tuple(sorted([*others, month], key=lambda each: each.month)))
 
     def _add(self, month: Month) -> None:
         self._deleted_drafts += month.deleted_drafts
