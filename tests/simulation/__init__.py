@@ -18,6 +18,8 @@ lambdas     the sync and retry functions, their schedule and their event source
 webhooks    Qonto's webhooks, forged ones, and the function that receives them
 invariants  what must hold after each effect, and at the end of a run
 world       one run of all of these together
+hand        who changes bucket, ledger and source without a trace
+nights      a world of its own: that hand, and nightly reconciliations that make everything right again
 explore     many runs, in parallel
 shrink      reduces a failing run to a minimal counterexample
 mutations   the product with one safeguard disabled

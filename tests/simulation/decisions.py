@@ -24,6 +24,7 @@ class Kind(StrEnum):
     ORDER = "order"
     QUEUE = "queue"
     START = "start"
+    HAND = "hand"
 
 
 class Point(NamedTuple):
@@ -77,6 +78,7 @@ _RATES: Mapping[Kind, tuple[float, ...]] = {
     Kind.ORDER: (0.0, 0.1),
     Kind.QUEUE: (0.0, 0.1, 0.3),
     Kind.START: (0.2, 0.9),
+    Kind.HAND: (0.005, 0.02, 0.1),
 }
 """The probabilities of a deviation. A seed draws one of them for each kind: runs with many deviations of one kind and
 none of another find failures that runs with a few of every kind do not ("swarm testing")."""

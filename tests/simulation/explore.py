@@ -51,9 +51,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """The product as it is, or with one mutation."""
+    """The product as it is, or with one mutation, in one of the worlds."""
 
     mutation: str | None = None
+    world: Callable[[Decisions], Run] = simulate
 
     def try_seed(self, seed: int) -> Failure | None:
         """Runs a seed."""
@@ -74,12 +75,12 @@ class Variant:
 
     def _run(self, decisions: Decisions) -> Run:
         with mutated(self.mutation):
-            return simulate(decisions)
+            return self.world(decisions)
 
 
-def single_deviations(kinds: Collection[Kind]) -> list[Deviations]:
+def single_deviations(kinds: Collection[Kind], world: Callable[[Decisions], Run] = simulate) -> list[Deviations]:
     """Each other option of each decision of the default run, alone."""
-    met = simulate(Decisions()).met
+    met = world(Decisions()).met
     return [{point: option} for point, options in met.items() if point.kind in kinds for option in range(1, options)]
 
 

@@ -28,7 +28,7 @@ from qonto_sync.domain.events import SyncRequest
 from qonto_sync.domain.gap import GapReason
 from qonto_sync.domain.ids import InvoiceId
 from qonto_sync.domain.keys import checkpoint_key, ledger_key
-from qonto_sync.domain.result import RunOutcome
+from qonto_sync.domain.result import ReconcileResult, RunOutcome
 from qonto_sync.domain.times import from_text, whole_seconds
 
 if TYPE_CHECKING:
@@ -174,13 +174,15 @@ class Invariants:
             self.violated("the checkpoint's version did not grow by one")
         self._commits.append(commit)
 
-    def run_ended(self, process: Process, result: RunResult) -> None:
-        """Checks invariant 2, that the result agrees with the commits, and invariant 8."""
+    def run_ended(self, process: Process, result: RunResult | ReconcileResult) -> None:
+        """Checks invariant 8, and of a run that commits invariant 2, and that the result agrees with the commits."""
+        if result.goes_on_with and (self._further_at is None or self._further_at < process.started):
+            self.violated(f"{process.name} goes on, and nothing got further meanwhile")
+        if isinstance(result, ReconcileResult):
+            return
         others = [commit for commit in self._commits if commit.by != process.name and commit.at >= process.started]
         if result.outcome is RunOutcome.SUPERSEDED and not others:
             self.violated(f"{process.name} returned superseded, but no other run committed")
-        if result.goes_on_with and (self._further_at is None or self._further_at < process.started):
-            self.violated(f"{process.name} goes on, and nothing got further meanwhile")
         own = sum(commit.by == process.name for commit in self._commits)
         if result.tally.slices_committed != own and isinstance(result.request, SyncRequest):
             self.violated(f"{process.name} returned {result.tally.slices_committed} commits, but made {own}")

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 from qonto_sync.aws.dynamodb_checkpoints import DynamoDbCheckpoints
 from qonto_sync.aws.dynamodb_gaps import DynamoDbGaps, DynamoDbPendingIndex
 from qonto_sync.aws.dynamodb_ledger import DynamoDbLedger
+from qonto_sync.aws.dynamodb_reconciliations import DynamoDbReconciliations
 from qonto_sync.aws.s3_archive import S3Archive
 from qonto_sync.aws.sqs_retry_queue import SqsRetryQueue
 from qonto_sync.aws.state_table import StateTable
 from qonto_sync.clock import InvocationDeadline, LaterDeadline
 from qonto_sync.domain.errors import Fatal, Retriable, SyncError
-from qonto_sync.domain.events import BackfillRequest, QueueRecord, SyncRequest, parse_sync_event
+from qonto_sync.domain.events import BackfillRequest, QueueRecord, ReconcileRequest, SyncRequest, parse_sync_event
 from qonto_sync.domain.ids import RunId
 from qonto_sync.usecases.backfill_run import BackfillRun
 from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
 from qonto_sync.usecases.one_organization import OneOrganization
+from qonto_sync.usecases.reconcile_run import ReconcileRun
 from qonto_sync.usecases.retry_batch import InvoiceRetry, RetryBatch
 from qonto_sync.usecases.retry_messages import RetryMessages
 from qonto_sync.usecases.run_context import RunContext
@@ -71,6 +73,7 @@ class Lambdas:
     policy: RunPolicy
     invariants: Invariants
     sync_seconds: int
+    scrub_days: int = 30
     calls: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
     """When each invoice was asked for."""
     _lies: dict[str, datetime] = field(default_factory=dict)
@@ -127,6 +130,15 @@ class Lambdas:
         self._start(f"backfill-{self._syncs}", BackfillRequest(CONNECTION, window))
         self.network.scheduler.after(3_600, partial(self.ask_for_backfill, window))
 
+    def reconcile(self) -> None:
+        """Starts the nightly reconciliation, and perhaps a manual one."""
+        self._syncs += 1
+        manual = self.network.decisions.pick("schedule", "night", Kind.START, len(_MANUAL_RUN_AFTER))
+        delay, request = _MANUAL_RUN_AFTER[manual], ReconcileRequest(CONNECTION)
+        self._start(f"reconcile-{self._syncs}", request)
+        if delay is not None:
+            self.network.scheduler.after(delay, partial(self._start, f"reconcile-{self._syncs}b", request))
+
     def _sync(self, name: str) -> None:
         self._start(name, SyncRequest(CONNECTION))
 
@@ -147,7 +159,7 @@ class Lambdas:
             if result.goes_on_with:
                 self._go_on(process.name, result.goes_on_with)
 
-    def _run(self, process: Process, request: RunRequest) -> SyncRun | BackfillRun:
+    def _run(self, process: Process, request: RunRequest) -> SyncRun | BackfillRun | ReconcileRun:
         qonto = self._qonto()
         source = self._organization(qonto)
         deadline = self._deadline(process, self.sync_seconds)
@@ -167,6 +179,19 @@ class Lambdas:
         run_id, checkpoints = RunId(process.name), self._checkpoints()
         if isinstance(request, BackfillRequest):
             return BackfillRun(run_id, context, self.policy, checkpoints=checkpoints, request=request)
+        if isinstance(request, ReconcileRequest):
+            archive = self._archive()
+            return ReconcileRun(
+                run_id,
+                context,
+                self.policy,
+                checkpoints=checkpoints,
+                archive=archive,
+                publications=archive,
+                reconciliations=DynamoDbReconciliations(self._table()),
+                scrub_days=self.scrub_days,
+                request=request,
+            )
         return SyncRun(run_id, context, self.policy, checkpoints=checkpoints)
 
     def _go_on(self, name: str, request: RunRequest) -> None:
@@ -243,12 +268,15 @@ class Lambdas:
             CONNECTION,
             source=source,
             files=qonto,
-            archive=S3Archive(self._client("s3"), "archive"),
+            archive=self._archive(),
             ledger=self._ledger(),
             clock=self.network.scheduler,
             random=_middle,
             late_by=self.policy.lag + self.policy.overlap,
         )
+
+    def _archive(self) -> S3Archive:
+        return S3Archive(self._client("s3"), "archive")
 
     def _ledger(self) -> DynamoDbLedger:
         return DynamoDbLedger(self._table(), self.network.scheduler, _middle)

@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from qonto_sync.aws import dynamodb_checkpoints, s3_archive
-from qonto_sync.domain import retry_schedule, window
+from qonto_sync.aws.s3_archive import S3Archive
+from qonto_sync.domain import reconciliation, retry_schedule, window
 from qonto_sync.domain.ids import RunId
 from qonto_sync.domain.invoice import Invoice
 from qonto_sync.domain.ledger import LedgerRow
 from qonto_sync.domain.reading import Reading, Union
+from qonto_sync.domain.reconciliation import Difference
 from qonto_sync.domain.result import RunOutcome
 from qonto_sync.domain.signatures import Signature
-from qonto_sync.usecases import slice_archiver, sync_run
+from qonto_sync.usecases import month_reconciler, reconcile_run, slice_archiver, sync_run
 from qonto_sync.usecases.gap_work import GapWork
 from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
+from qonto_sync.usecases.month_reconciler import MonthReconciler
+from qonto_sync.usecases.publisher import Publisher
 from qonto_sync.usecases.window_reader import WindowReader
 from qonto_sync.usecases.window_run import WindowRun
 from qonto_sync.usecases.write_intent import WriteIntent
@@ -27,12 +31,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
+    from qonto_sync.domain.certificate import MonthRecord
     from qonto_sync.domain.checkpoint import Checkpoint
     from qonto_sync.domain.errors import ItemError
     from qonto_sync.domain.ids import InvoiceId
     from qonto_sync.domain.invoice import InvoicePage
     from qonto_sync.domain.ledger import Pending
+    from qonto_sync.domain.reconciliation import ListedObject
     from qonto_sync.domain.window import Window
+    from qonto_sync.ports import Publication
 
 
 _SLOW_DOWNLOAD = timedelta(seconds=80)
@@ -53,7 +60,7 @@ def mutated(name: str | None) -> Iterator[None]:
     if name is None:
         yield
         return
-    mutation = MUTATIONS[name]
+    mutation = {**MUTATIONS, **NIGHTLY_MUTATIONS}[name]
     with patch.object(mutation.owner, mutation.name, mutation.replacement):
         yield
 
@@ -142,6 +149,39 @@ def _as_if_inserted(_archiver: slice_archiver.SliceArchiver, steps: Any) -> list
     return [step._replace(result=replace(step.result, row=replace(step.result.row, version=1))) for step in steps]
 
 
+_difference = reconciliation.difference
+
+
+def _without(kind: Difference) -> Mutation:
+    def compare(*sides: Any, neglected_since: datetime) -> Difference | None:
+        found = _difference(*sides, neglected_since=neglected_since)
+        return None if found is kind else found
+
+    return Mutation(month_reconciler, "difference", compare)
+
+
+_put = S3Archive.put
+
+
+def _unconditional_put(archive: S3Archive, key: str, content: bytes, **request: Any) -> Any:
+    there = archive.head(key)
+    return _put(archive, key, content, **{**request, "expected": there})
+
+
+_is_intact = reconciliation.is_intact
+
+
+def _intact_while_pending(row: LedgerRow, objects: Mapping[str, ListedObject]) -> bool:
+    return row.pending is not None or _is_intact(row, objects)
+
+
+_recognized = Publisher.recognized
+
+
+def _without_intent(publisher: Publisher, known: MonthRecord, there: Publication | None) -> MonthRecord:
+    return _recognized(publisher, replace(known, intended=None), there)
+
+
 FRESH_END = "the fresh end of a window is not read separately"
 
 MUTATIONS: Mapping[str, Mutation] = {
@@ -193,3 +233,17 @@ MUTATIONS: Mapping[str, Mutation] = {
     "the age of a webhook is not checked": Mutation(Signature, "is_timely", lambda _signature, _now, _tolerance: True),
 }
 """Mutations by name."""
+
+NIGHTLY_MUTATIONS: Mapping[str, Mutation] = {
+    **{f"what is {kind} is not compared": _without(kind) for kind in Difference},
+    "no file has its turn": Mutation(MonthReconciler, "_is_turn", lambda _reconciler, _row: False),
+    "one 404 deletes": Mutation(retry_schedule, "confirms_deletion", lambda _row, _requested_at: True),
+    "a certificate is written over whatever is there": Mutation(S3Archive, "put", _unconditional_put),
+    "what is archived of a deleted draft is not looked at": Mutation(
+        InvoiceArchiver, "_damage_of", lambda _archiver, _row: None
+    ),
+    "the inventory before is not looked at": Mutation(reconcile_run, "inventory_ids", lambda _inventory: set()),
+    "a run does not recognize the inventory of one that crashed": Mutation(Publisher, "recognized", _without_intent),
+    "objects of pending work are not compared": Mutation(reconciliation, "is_intact", _intact_while_pending),
+}
+"""Mutations by name, of what the nightly reconciliation does."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, override
 
 from local.in_memory.dynamodb import InMemoryDynamoDb
-from local.in_memory.s3 import InMemoryS3
+from local.in_memory.s3 import InMemoryS3, StoredObject, md5
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime, timedelta
 
     from local.in_memory.expressions import Item
-    from local.in_memory.s3 import StoredObject
     from qonto_sync.ports import Clock
 
 _INDEX_PAGE = 2
@@ -26,6 +26,16 @@ class SimulatedS3(InMemoryS3):
     on_write: Callable[[str, StoredObject | None, StoredObject], None] = staticmethod(lambda *_: None)
     """Called with the key, the object before and the object now."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.versions: dict[str, list[bytes]] = defaultdict(list)
+        """The contents of each key, the oldest first, as a versioned bucket keeps them."""
+
+    def overwrite(self, key: str, content: bytes) -> None:
+        """Replaces an object behind the functions' back, and does not report it."""
+        super()._write(key, StoredObject(content, f'"{md5(content).hex()}"', "binary/octet-stream", {}))
+        self.versions[key].append(content)
+
     @override
     def get_object(self, **request: Any) -> dict[str, Any]:
         """Its body is read like that of a response."""
@@ -36,6 +46,7 @@ class SimulatedS3(InMemoryS3):
     def _write(self, key: str, stored: StoredObject) -> None:
         before = self.objects.get(key)
         super()._write(key, stored)
+        self.versions[key].append(stored.body)
         self.on_write(key, before, stored)
 
 
@@ -68,6 +79,10 @@ class SimulatedDynamoDb(InMemoryDynamoDb):
         """Replaces an item behind the functions' back, and does not report it."""
         super()._write(item)
         self._history.append((self._clock.now(), item["pk"]["S"], item))
+
+    def remove(self, pk: str) -> None:
+        """Deletes an item behind the functions' back, if there is one."""
+        self._delete({"pk": {"S": pk}})
 
     @override
     def _indexed(self) -> Iterable[Item]:

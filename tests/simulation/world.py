@@ -82,7 +82,7 @@ class Run:
 def simulate(decisions: Decisions) -> Run:
     """Runs a world until it has come to rest, or an invariant is violated."""
     world = _World(decisions)
-    with _small_parts_and_no_logs():
+    with small_parts_and_no_logs():
         world.run()
     return Run(decisions.deviations, decisions.met, tuple(world.trace.lines), tuple(world.trace.violations))
 
@@ -232,7 +232,7 @@ def _send_unknown_message(sqs: InMemorySqs) -> None:
 
 
 @contextmanager
-def _small_parts_and_no_logs() -> Iterator[None]:
+def small_parts_and_no_logs() -> Iterator[None]:
     """Lets small files have several parts, and silences the product's logs."""
     logging.disable(logging.CRITICAL)
     try:
