@@ -19,7 +19,7 @@ from qonto_sync.domain.ids import InvoiceId
 from qonto_sync.domain.ledger import PendingReason
 from qonto_sync.domain.reconciliation import Difference
 from qonto_sync.domain.result import RunOutcome
-from qonto_sync.domain.times import from_text
+from qonto_sync.domain.times import from_text, to_precise_text
 from tests.fakes import CONNECTION, START, CountedDeadline, FakeObject
 
 if TYPE_CHECKING:
@@ -538,8 +538,9 @@ def test_a_slower_reconciliation_writes_no_inventory_over_a_certified_one(world:
     def meanwhile(key: str) -> Any:
         if not is_begun:
             is_begun.append(key)
+            # The slower one has listed it as it was before.
+            world.qonto.invoices["i00"] |= {"number": "new", "updated_at": to_precise_text(world.clock.now())}
             world.reconcile()
-            world.qonto.invoices["i00"]["number"] = "changed without a trace"
         return head(key)
 
     world.archive.read = meanwhile  # type: ignore[method-assign]
