@@ -1,4 +1,5 @@
-# Every command of the project. `make` alone lists them. Nothing needs an AWS account or Docker.
+# Every command for developers. `make` alone lists them. Nothing needs an AWS account or Docker.
+# Operators have `.venv/bin/qonto-sync`: docs/cli.md.
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -17,17 +18,9 @@ FUNCTION ?= SyncFunction
 EVENT ?= events/scheduled-rule.json
 SEEDS ?= 20000
 FROM ?= 0
-STACK ?= qonto-sync
-# Names may come from customers: passed as they are, so that neither make nor the shell executes a part of one.
-unexport NAME SCHEDULE STACK STALLED_AFTER ID
-export CONNECTION_NAME = $(value NAME)
-export CONNECTION_SCHEDULE = $(value SCHEDULE)
-export CONNECTION_STACK = $(value STACK)
-export CONNECTION_STALLED_AFTER = $(value STALLED_AFTER)
-export WEBHOOK_ID = $(value ID)
 
 .PHONY: help run local invoke test check check-fast check-template simulate bench format build clean lock \
-	setup setup-sam setup-checkov setup-bench connection connection-remove connections webhook-subscribe webhook-list webhook-unsubscribe webhook-load verify
+	setup setup-sam setup-checkov setup-bench webhook-load
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 21
@@ -75,35 +68,13 @@ format: setup ## fix lint errors and format the code
 build: setup setup-sam ## build what `sam deploy` uploads, for this machine's architecture
 	sam build --cached --parallel --parameter-overrides Architecture=$(ARCHITECTURE)
 
-connection: setup ## add a Qonto organization to a deployed stack: NAME=, SCHEDULE=, STALLED_AFTER=, STACK=
-	@python -m operations.connections add --stack="$$CONNECTION_STACK" --schedule="$$CONNECTION_SCHEDULE" \
-		--stalled-after="$$CONNECTION_STALLED_AFTER" -- "$$CONNECTION_NAME"
-
-connection-remove: setup ## remove one; its archive stays: NAME=, STACK=
-	@python -m operations.connections remove --stack="$$CONNECTION_STACK" -- "$$CONNECTION_NAME"
-
-connections: setup ## list the organizations of a deployed stack, and how far each one is: STACK=
-	@python -m operations.connections list --stack="$$CONNECTION_STACK"
-
-webhook-subscribe: setup ## subscribe a deployed stack to a connection's webhooks: NAME=, STACK=
-	@python -m operations.webhooks subscribe --stack="$$CONNECTION_STACK" -- "$$CONNECTION_NAME"
-
-webhook-list: setup ## list a connection's webhook subscriptions: NAME=, STACK=
-	@python -m operations.webhooks list --stack="$$CONNECTION_STACK" -- "$$CONNECTION_NAME"
-
-webhook-unsubscribe: setup ## end a subscription, and remove its secret: NAME=, ID=, STACK=
-	@python -m operations.webhooks unsubscribe --stack="$$CONNECTION_STACK" --id="$$WEBHOOK_ID" -- "$$CONNECTION_NAME"
-
-verify: setup ## check an archive by its certificates: ARGS='--folder PATH' for a copy, ARGS='--stack NAME' for the bucket
-	@python -m operations verify $(ARGS)
-
 webhook-load: setup ## load-test the webhook function on loopback
 	@python -m local.webhook_load $(ARGS)
 
 clean: ## delete the local run: its archive, its state, the build
 	rm -rf .local .aws-sam
 
-setup: .venv/ready
+setup: .venv/ready ## install what the commands need, and .venv/bin/qonto-sync
 setup-sam: .venv-sam/ready
 setup-checkov: .venv-checkov/ready
 setup-bench: .venv-bench/ready
@@ -113,6 +84,7 @@ setup-bench: .venv-bench/ready
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v == (3, 13) else f"Python 3.13 is needed, {sys.executable} is {v[0]}.{v[1]}: say make PYTHON=python3.13")'
 	@$(PYTHON) -m venv --clear .venv
 	@.venv/bin/pip install --quiet --require-hashes -r $<
+	@ln -sf ../../operations/qonto-sync .venv/bin/qonto-sync
 	@touch $@
 
 .venv-%/ready: requirements/%.txt

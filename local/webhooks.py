@@ -101,7 +101,7 @@ class WebhookSource:
 
 
 def subscribe(stack: Stack, connection: str, url: str, credentials: Mapping[str, str]) -> None:
-    """Does what `make webhook-subscribe` does, for an endpoint here, with these credentials in place of the old."""
+    """Does what `qonto-sync webhook subscribe` does, for an endpoint here, with these credentials."""
     function = stack.functions["SyncFunction"]
     secrets = session().client("secretsmanager", endpoint_url=stack.endpoint_url)
     name = f"{function.environment['QONTO_SECRET_PREFIX']}{connection}"

@@ -46,6 +46,10 @@ class Archive(ABC):
     def certificates(self) -> list[bytes]:
         """Every certificate that can be found, the newest first."""
 
+    def certificate(self) -> bytes | None:
+        """The last certificate; None if there is none."""
+        return self.content(self.certificate_key)
+
     @abstractmethod
     def content(self, key: str) -> bytes | None:
         """The object under a key; None if there is none."""

@@ -28,11 +28,11 @@ def any_connection_name(text: str) -> ConnectionName:
         WrongArgument: It is missing, or not a name.
     """
     if not text:
-        raise WrongArgument("NAME is missing: say which connection, such as NAME=acme")
+        raise WrongArgument("NAME is missing: say which connection, such as acme")
     if not CONNECTION_PATTERN.fullmatch(text):
         raise WrongArgument(
             f"NAME is {text!r}, but must be 1 to 64 letters, digits, '-' and '_', the first a letter or a digit,"
-            " such as NAME=acme"
+            " such as acme"
         )
     return ConnectionName(text)
 
@@ -44,7 +44,7 @@ def schedule_expression(text: str) -> str:
         WrongArgument: It would run once, or not at all.
     """
     if not text.startswith(("rate(", "cron(")):
-        raise WrongArgument(f"SCHEDULE is {text!r}, but must be like 'rate(1 hour)' or 'cron(0 6 * * ? *)' (UTC)")
+        raise WrongArgument(f"--schedule is {text!r}, but must be like 'rate(1 hour)' or 'cron(0 6 * * ? *)' (UTC)")
     return text
 
 
@@ -57,5 +57,5 @@ def stalled_after(text: str) -> int | None:
     if not text:
         return None
     if text not in map(str, range(1, LONGEST_ALARM + 1)):
-        raise WrongArgument(f"STALLED_AFTER is {text!r}, but must be 1 to {LONGEST_ALARM}, in hours")
+        raise WrongArgument(f"--stalled-after is {text!r}, but must be 1 to {LONGEST_ALARM}, in hours")
     return int(text)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import boto3
 from botocore.exceptions import (
@@ -17,7 +16,16 @@ from botocore.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
+
+
+_ACTIONS: Final = {
+    "GetObject": "s3:GetObject (or s3:ListBucket)",
+    "ListObjectsV2": "s3:ListBucket",
+    "ListObjectVersions": "s3:ListBucketVersions",
+    "Invoke": "lambda:InvokeFunction",
+}
+"""The IAM actions that are not called as the operations are."""
 
 
 class OperationFailed(Exception):
@@ -64,23 +72,13 @@ def explained() -> Iterator[None]:
             "AWS credentials are missing or incomplete: `aws sts get-caller-identity` has to work first"
         ) from error
     except ClientError as error:
-        refused = "was denied" if code_of(error).startswith("AccessDenied") else f"failed with {code_of(error)}"
-        raise OperationFailed(f"{error.operation_name} {refused}: {message_of(error)}") from error
+        if code_of(error).startswith("AccessDenied"):
+            action = _ACTIONS.get(error.operation_name, error.operation_name)
+            raise OperationFailed(f"{action} was denied: {message_of(error)}") from error
+        raise OperationFailed(f"{error.operation_name} failed with {code_of(error)}: {message_of(error)}") from error
     except BotoCoreError as error:
         raise OperationFailed(_in_one_line(str(error))) from error
 
 
 def _in_one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def report(operation: Callable[[], Iterable[str]]) -> int:
-    """Prints an operation's output or its error, and returns the exit status."""
-    try:
-        with explained():
-            lines = list(operation())
-    except OperationFailed as error:
-        print(error, file=sys.stderr)
-        return error.exit_status
-    print("\n".join(lines))
-    return 0

@@ -68,7 +68,7 @@ def put_schedule(session: boto3.Session, request: CreateScheduleInputTypeDef) ->
         client.create_schedule(**request)
     except client.exceptions.ValidationException as error:
         raise OperationFailed(
-            f"EventBridge Scheduler does not take SCHEDULE {request['ScheduleExpression']!r}, so nothing was changed:"
+            f"EventBridge Scheduler does not take --schedule {request['ScheduleExpression']!r}, so nothing was changed:"
             f" {message_of(error)}"
         ) from error
     return Change.CREATED

@@ -6,7 +6,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.config import Config
 
@@ -16,7 +16,7 @@ from qonto_sync.domain.events import ReconcileRequest, parse_sync_event
 from qonto_sync.domain.keys import checkpoint_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import boto3
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from operations.progress import Item
     from operations.stack import Stack
     from qonto_sync.domain.events import RunRequest
-    from qonto_sync.domain.ids import ConnectionName
 
 _AT_ONCE: Final = 16
 """A thousand connections one after the other would take a minute."""
@@ -52,6 +51,12 @@ def rows(session: boto3.Session, stack: Stack) -> list[Row]:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = pool.map(lambda name: _row(scheduler, dynamodb, stack, name), _names(scheduler, stack.schedule_group))
         return sorted(filter(None, found), key=lambda row: row.connection)
+
+
+def pending_items(session: boto3.Session, stack: Stack, connection: str) -> Iterator[Item]:
+    """What is pending for the connection: the reasons of invoices, and gaps."""
+    wanted = "pk, reason, pending_since"
+    return _items(session.client("dynamodb"), stack.state_table, connection, ProjectionExpression=wanted)
 
 
 def table(found: list[Row]) -> list[str]:
@@ -85,7 +90,8 @@ def _row(scheduler: EventBridgeSchedulerClient, dynamodb: DynamoDBClient, stack:
         return Row(name, schedule["ScheduleExpression"], schedule["State"], "never: its input names no connection")
     connection = request.connection
     item = dynamodb.get_item(TableName=stack.state_table, Key={"pk": {"S": checkpoint_key(connection)}}).get("Item", {})
-    progress = [*catching_up(item, datetime.now(UTC)), *backfills(_gaps(dynamodb, stack.state_table, connection))]
+    gaps = _items(dynamodb, stack.state_table, connection, FilterExpression="begins_with(pk, :gap)", gap="gap#")
+    progress = [*catching_up(item, datetime.now(UTC)), *backfills(gaps)]
     synced_until = item.get("synced_until", {}).get("S", "never")
     return Row(connection, schedule["ScheduleExpression"], schedule["State"], synced_until, tuple(progress))
 
@@ -99,12 +105,15 @@ def _request(schedule: GetScheduleOutputTypeDef) -> RunRequest | None:
         return None
 
 
-def _gaps(dynamodb: DynamoDBClient, table_name: str, connection: ConnectionName) -> Iterable[Item]:
+def _items(
+    dynamodb: DynamoDBClient, table_name: str, connection: str, *, gap: str = "", **request: Any
+) -> Iterator[Item]:
+    values = {":connection": {"S": connection}} | ({":gap": {"S": gap}} if gap else {})
     pages = dynamodb.get_paginator("query").paginate(
         TableName=table_name,
         IndexName="pending",
         KeyConditionExpression="pending_for = :connection",
-        FilterExpression="begins_with(pk, :gap)",
-        ExpressionAttributeValues={":connection": {"S": connection}, ":gap": {"S": "gap#"}},
+        ExpressionAttributeValues=values,
+        **request,
     )
     return (item for page in pages for item in page["Items"])

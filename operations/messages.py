@@ -23,7 +23,7 @@ def added(stack: Stack, connection: ConnectionName, expression: str, hours: int,
     yield f"Reconciliation: {stack.reconcile_schedule}, within four hours of it"
     yield f"Alarm {alarm_name(stack, connection)} set: rings after {hours} hours in which no run caught up"
     if expression.startswith("cron("):
-        yield f"  If {expression} pauses for longer, say how long with STALLED_AFTER="
+        yield f"  If {expression} pauses for longer, say how long with --stalled-after"
     yield _next_run(expression, change)
     yield "At once:"
     yield f"  {invoke_command(stack, connection)}"
@@ -39,7 +39,7 @@ def removed(stack: Stack, connection: ConnectionName, *, had_schedule: bool, had
     yield f"  ledger      invoice#{connection}#… in the same table"
     yield f"  secrets     {secret_name(stack, connection)}, {webhook_secret_name(stack, connection)}"
     yield "A run in progress ends by itself. To add it again, from where it stopped:"
-    yield f"  make connection NAME={connection} STACK={stack.name}"
+    yield f"  qonto-sync connection add {connection} --stack {shlex.quote(stack.name)}"
 
 
 def subscribed(
@@ -51,7 +51,8 @@ def subscribed(
     if older:
         yield "Accepted as before, until you end it:"
         for each in older:
-            yield f"  make webhook-unsubscribe NAME={connection} STACK={stack.name} ID={each.id}"
+            place = f"--stack {shlex.quote(stack.name)} --id {shlex.quote(each.id)}"
+            yield f"  qonto-sync webhook unsubscribe {connection} {place}"
 
 
 def unsubscribed(stack: Stack, connection: ConnectionName, ended: Subscription, *, forgotten: bool) -> Iterator[str]:
@@ -66,11 +67,31 @@ def unsubscribed(stack: Stack, connection: ConnectionName, ended: Subscription, 
 
 def subscriptions_table(found: list[Subscription], stored: list[str]) -> list[str]:
     """The subscriptions as text, in columns."""
-    rows = [("id", "types", "status", "secret", "url")]
-    for each in found:
-        known = "unknown" if each.fingerprint is None else "stored" if each.fingerprint in stored else "missing"
-        rows.append((each.id, ",".join(each.types), each.status or "-", known, each.callback_url))
-    return columns(rows)
+    rows = [
+        (each.id, ",".join(each.types), each.status or "-", _secret_of(each, stored), each.callback_url)
+        for each in found
+    ]
+    return columns([("id", "types", "status", "secret", "url"), *rows])
+
+
+def subscriptions_json(found: list[Subscription], stored: list[str]) -> list[dict[str, object]]:
+    """The subscriptions for a script."""
+    return [
+        {
+            "id": each.id,
+            "types": list(each.types),
+            "status": each.status,
+            "secret": _secret_of(each, stored),
+            "callback_url": each.callback_url,
+        }
+        for each in found
+    ]
+
+
+def _secret_of(subscription: Subscription, stored: list[str]) -> str:
+    if subscription.fingerprint is None:
+        return "unknown"
+    return "stored" if subscription.fingerprint in stored else "missing"
 
 
 def invoke_command(stack: Stack, connection: ConnectionName) -> str:

@@ -16,6 +16,7 @@ type Item = Mapping[str, Any]
 """An item of the state table, as DynamoDB returns it."""
 
 _ONE_DAY: Final = timedelta(days=1)
+_MANY_HOURS: Final = 72
 
 
 def catching_up(checkpoint: Item, now: datetime) -> Iterator[str]:
@@ -34,7 +35,7 @@ def catching_up(checkpoint: Item, now: datetime) -> Iterator[str]:
     days = done / _ONE_DAY / max(elapsed / timedelta(minutes=1), 1 / 60)
     yield (
         f"catches up: {share:.0%} of the time from {to_text(start)} to now is read, {days:,.0f} days a minute,"
-        f" {_duration(left)} left"
+        f" {duration(left)} left"
     )
 
 
@@ -45,9 +46,12 @@ def backfills(gaps: Iterable[Item]) -> Iterator[str]:
             yield f"backfill: {gap['updated_from']['S']} to {gap['updated_to']['S']} is still to be read"
 
 
-def _duration(span: timedelta) -> str:
+def duration(span: timedelta) -> str:
+    """For a person: days, or hours and minutes."""
     minutes = round(max(span, timedelta()) / timedelta(minutes=1))
     if minutes < 1:
         return "less than a minute"
     hours, minutes = divmod(minutes, 60)
+    if hours >= _MANY_HOURS:
+        return f"{round(hours / 24)} days"
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"

@@ -24,6 +24,7 @@ class Stack:
     schedule_role_arn: str
     sync_function_arn: str
     sync_failure_queue_arn: str
+    retry_queue_url: str
     alarm_topic_arn: str
     state_table: str
     archive_bucket: str
@@ -54,8 +55,8 @@ def find_stack(session: boto3.Session, name: str) -> Stack:
         if code_of(error) != "ValidationError":
             raise
         raise OperationFailed(
-            f"There is no stack {name!r} in {region}: deploy it (`sam deploy`), or say which one it is with STACK= and"
-            " AWS_REGION="
+            f"There is no stack {name!r} in {region}: deploy it (`sam deploy`), or say which one it is with --stack"
+            " and AWS_REGION="
         ) from error
     return _stack(name, region, _facts(described))
 
@@ -74,6 +75,7 @@ def _stack(name: str, region: str, facts: dict[str, str]) -> Stack:
             schedule_role_arn=facts["ScheduleRoleArn"],
             sync_function_arn=facts["SyncFunctionArn"],
             sync_failure_queue_arn=facts["SyncFailureQueueArn"],
+            retry_queue_url=facts["RetryQueueUrl"],
             alarm_topic_arn=facts["AlarmTopicArn"],
             state_table=facts["StateTableName"],
             archive_bucket=facts["ArchiveBucketName"],

@@ -39,7 +39,7 @@ class Subscription:
 
     @property
     def fingerprint(self) -> str | None:
-        """That of its secret, if `make webhook-subscribe` made it."""
+        """That of its secret, if `qonto-sync webhook subscribe` made it."""
         found = _DESCRIPTION.fullmatch(self.description)
         return found[1] if found else None
 

@@ -1,4 +1,4 @@
-"""Checks an archive by its certificates: `python -m operations verify`.
+"""Checks an archive by its certificates: `qonto-sync verify`.
 
 Each certificate has the hash of the one before, and of all inventories; each inventory has those of all objects.
 """

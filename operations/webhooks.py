@@ -1,4 +1,4 @@
-"""The webhooks of a connection: `make webhook-subscribe`, `make webhook-list`, `make webhook-unsubscribe`.
+"""The webhooks of a connection: `qonto-sync webhook subscribe`, `list`, `unsubscribe`.
 
 Each has a secret of its own, which is stored before Qonto knows it and never shown. To rotate it, subscribe again and
 end the older one: meanwhile both are accepted.
@@ -6,22 +6,23 @@ end the older one: meanwhile both are accepted.
 
 from __future__ import annotations
 
-import argparse
-import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from operations.arguments import any_connection_name
-from operations.aws import OperationFailed, open_session, report
+from operations.aws import OperationFailed, open_session
 from operations.changes import check_secret
-from operations.messages import subscribed, subscriptions_table, unsubscribed
-from operations.qonto import open_connection, sync_errors_explained
+from operations.messages import subscribed, subscriptions_json, subscriptions_table, unsubscribed
+from operations.options import STACK, JsonOption, NameArgument, StackOption, show, show_json
+from operations.qonto import open_connection
 from operations.resources import callback_url
 from operations.stack import find_stack
 from operations.webhook_secrets import fingerprint, new_secret
 from qonto_sync.domain.errors import SyncError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     import boto3
 
@@ -30,16 +31,49 @@ if TYPE_CHECKING:
     from operations.subscriptions import Subscription
     from qonto_sync.domain.ids import ConnectionName
 
+app = typer.Typer(no_args_is_help=True, help="Subscribe a deployed stack to a connection's webhooks.")
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command, and return the exit status."""
-    options = _parser().parse_args(arguments)
 
-    def operation() -> list[str]:
-        with sync_errors_explained():
-            return list(options.run(options))
+@app.command("subscribe")
+def subscribe_command(name: NameArgument, stack: StackOption = STACK) -> None:
+    """Have Qonto tell of every invoice that changes. Again: with a new secret.
 
-    return report(operation)
+    Example: `qonto-sync webhook subscribe acme`
+    """
+    show(subscribe(*_deployed(name, stack)))
+
+
+@app.command("list")
+def list_(name: NameArgument, stack: StackOption = STACK, *, as_json: JsonOption = False) -> None:
+    """List the subscriptions, and whether their secrets are stored.
+
+    Example: `qonto-sync webhook list acme`
+    """
+    qonto = open_connection(*_deployed(name, stack))
+    found, stored = qonto.subscriptions.all(), qonto.secrets.fingerprints()
+    if as_json:
+        show_json(subscriptions_json(found, stored))
+    else:
+        show(subscriptions_table(found, stored))
+
+
+@app.command()
+def unsubscribe(
+    name: NameArgument,
+    wanted: Annotated[str, typer.Option("--id", metavar="ID", help="Which one, if there are several.")] = "",
+    stack: StackOption = STACK,
+) -> None:
+    """End a subscription, and forget its secret.
+
+    Example: `qonto-sync webhook unsubscribe acme --id 4f1c…`
+    """
+    session, deployed, connection = _deployed(name, stack)
+    qonto = open_connection(session, deployed, connection)
+    chosen = _chosen(qonto.subscriptions.all(), wanted)
+    # The secret first, so that the command can be repeated whatever fails afterwards.
+    forgotten = bool(chosen.fingerprint) and qonto.secrets.remove(chosen.fingerprint or "")
+    qonto.subscriptions.delete(chosen.id)
+    show(unsubscribed(deployed, connection, chosen, forgotten=forgotten))
 
 
 def subscribe(session: boto3.Session, stack: Stack, connection: ConnectionName) -> Iterable[str]:
@@ -63,10 +97,6 @@ def subscribe(session: boto3.Session, stack: Stack, connection: ConnectionName) 
     return subscribed(stack, connection, created, others)
 
 
-def _subscribe(options: argparse.Namespace) -> Iterable[str]:
-    return subscribe(*_deployed(options))
-
-
 def _create(qonto: QontoConnection, url: str, secret: str) -> Subscription:
     try:
         return qonto.subscriptions.create(url, secret, fingerprint(secret))
@@ -76,18 +106,8 @@ def _create(qonto: QontoConnection, url: str, secret: str) -> Subscription:
     except SyncError as error:
         raise OperationFailed(
             f"{error}\nPerhaps Qonto made the subscription all the same. Its secret is stored, so its webhooks are"
-            " accepted: see `make webhook-list`, and subscribe again if it is not there"
+            " accepted: see `qonto-sync webhook list`, and subscribe again if it is not there"
         ) from error
-
-
-def _unsubscribe(options: argparse.Namespace) -> Iterable[str]:
-    session, stack, connection = _deployed(options)
-    qonto = open_connection(session, stack, connection)
-    chosen = _chosen(qonto.subscriptions.all(), options.id)
-    # The secret first, so that the command can be repeated whatever fails afterwards.
-    forgotten = bool(chosen.fingerprint) and qonto.secrets.remove(chosen.fingerprint or "")
-    qonto.subscriptions.delete(chosen.id)
-    return unsubscribed(stack, connection, chosen, forgotten=forgotten)
 
 
 def _chosen(found: list[Subscription], wanted: str) -> Subscription:
@@ -96,40 +116,14 @@ def _chosen(found: list[Subscription], wanted: str) -> Subscription:
         return chosen[0]
     if not found:
         raise OperationFailed("There is no webhook subscription")
-    listed = "\n".join(f"  ID={each.id}  {each.callback_url}" for each in found)
+    listed = "\n".join(f"  --id {each.id}  {each.callback_url}" for each in found)
     problem = f"There is no subscription {wanted!r}" if wanted else "There are several"
     raise OperationFailed(f"{problem}: say which one, so far nothing was changed\n{listed}")
 
 
-def _list(options: argparse.Namespace) -> Iterable[str]:
-    qonto = open_connection(*_deployed(options))
-    return subscriptions_table(qonto.subscriptions.all(), qonto.secrets.fingerprints())
-
-
-def _deployed(options: argparse.Namespace) -> tuple[boto3.Session, Stack, ConnectionName]:
-    connection = any_connection_name(options.name)
+def _deployed(name: str, stack: str) -> tuple[boto3.Session, Stack, ConnectionName]:
+    connection = any_connection_name(name)
     session = open_session()
-    stack = find_stack(session, options.stack)
-    check_secret(session, stack, connection)
-    return session, stack, connection
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m operations.webhooks", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="subscribe | list | unsubscribe")
-    for name, run, does in (
-        ("subscribe", _subscribe, "have Qonto tell of every invoice that changes; again: with a new secret"),
-        ("list", _list, "the subscriptions, and whether their secrets are stored"),
-        ("unsubscribe", _unsubscribe, "end a subscription, and forget its secret"),
-    ):
-        command = commands.add_parser(name, help=does, description=does)
-        command.set_defaults(run=run)
-        command.add_argument("--stack", default="qonto-sync", help="name of the CloudFormation stack")
-        command.add_argument("name", metavar="NAME", help="of the connection, such as acme")
-        if run is _unsubscribe:
-            command.add_argument("--id", default="", metavar="ID", help="which one, if there are several")
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    deployed = find_stack(session, stack)
+    check_secret(session, deployed, connection)
+    return session, deployed, connection

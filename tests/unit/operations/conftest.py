@@ -12,7 +12,7 @@ import pytest
 from local.aws import ACCESS_KEY, REGION, moto_server
 from local.cloudformation import read
 from local.stack import TEMPLATE
-from operations.connections import main
+from operations.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +29,7 @@ OUTPUTS: Final = {
     "ScheduleRoleArn": ROLE,
     "SyncFunctionArn": FUNCTION,
     "SyncFailureQueueArn": QUEUE,
+    "RetryQueueUrl": "https://sqs.example/retry",
     "AlarmTopicArn": TOPIC,
     "StateTableName": {"Ref": "StateTable"},
     "ArchiveBucketName": {"Ref": "ArchiveBucket"},
@@ -46,7 +47,7 @@ class Operator:
     def run(self, *arguments: str, stack: str = STACK) -> tuple[int, str, str]:
         """The exit status, what was printed, and the errors."""
         command, *rest = arguments
-        status = main([command, f"--stack={stack}", *rest])
+        status = main(["connection", command, f"--stack={stack}", *rest])
         printed = self.capsys.readouterr()
         return status, printed.out, printed.err
 

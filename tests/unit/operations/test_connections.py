@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from operations.connections import main
+from operations.cli import main
 from operations.listing import Row, table
 from tests.unit.operations.conftest import FUNCTION, GROUP
 
@@ -79,7 +79,7 @@ def test_adding_repairs_what_somebody_changed(operator: Operator) -> None:
 def test_says_that_the_pause_of_a_cron_is_unknown(operator: Operator) -> None:
     """Its alarm waits as long as the stack's, unless the operator says how long."""
     _, said, _ = operator.run("add", "--schedule=cron(0 6 * * ? *)", "acme")
-    assert "If cron(0 6 * * ? *) pauses for longer, say how long with STALLED_AFTER=" in said
+    assert "If cron(0 6 * * ? *) pauses for longer, say how long with --stalled-after" in said
     assert "First run: within 15 minutes of the first time that cron(0 6 * * ? *) names, in UTC" in said
 
 
@@ -107,7 +107,7 @@ def test_a_hostile_name_reaches_nothing(
     terminal: None, capsys: pytest.CaptureFixture[str], command: str, name: str
 ) -> None:
     """It is rejected as a wrong argument before AWS is called: here there is not even a region."""
-    assert main([command, "--", name]) == 2
+    assert main(["connection", command, "--", name]) == 2
     assert capsys.readouterr().err.startswith("NAME is ")
 
 
@@ -130,7 +130,7 @@ def test_removing_keeps_what_was_archived(operator: Operator) -> None:
     assert "DeletedDate" not in operator.session.client("secretsmanager").describe_secret(SecretId="qonto/acme")
     for kept in (f"s3://{bucket}/acme/", f"checkpoint#acme in the table {table_name}", "invoice#acme#", "qonto/acme"):
         assert kept in said
-    assert "make connection NAME=acme STACK=books" in said
+    assert "qonto-sync connection add acme --stack books" in said
 
 
 def test_removing_leaves_the_others(operator: Operator) -> None:

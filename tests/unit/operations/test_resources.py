@@ -30,6 +30,7 @@ STACK = Stack(
     schedule_role_arn="arn:aws:iam::123456789012:role/books-schedule",
     sync_function_arn="arn:aws:lambda:eu-central-1:123456789012:function:books-sync",
     sync_failure_queue_arn="arn:aws:sqs:eu-central-1:123456789012:books-failures",
+    retry_queue_url="https://sqs.example/retry",
     alarm_topic_arn="arn:aws:sns:eu-central-1:123456789012:books-alarms",
     state_table="books-state",
     archive_bucket="books-archive",

@@ -1,4 +1,4 @@
-"""What the stack makes for `default`, `make connection` makes for every other."""
+"""What the stack makes for `default`, `qonto-sync connection add` makes for every other."""
 
 from __future__ import annotations
 

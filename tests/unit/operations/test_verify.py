@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from operations.__main__ import main
 from operations.archives import Folder
+from operations.cli import main
 from operations.verify import verify
 from tests.unit.conftest import World
 from tests.unit.usecases.test_reconcile_run import CERTIFICATE
@@ -195,7 +195,7 @@ def test_the_command_lists_what_differs(copy: Path, capsys: pytest.CaptureFixtur
     assert main(["verify", "--folder", str(copy)]) == 1
     printed = capsys.readouterr()
     assert path.relative_to(copy).as_posix() in printed.out
-    assert printed.err.startswith("1 differences. Certificate 2 of ")
+    assert printed.err.startswith("1 difference. Certificate 2 of ")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from local.aws import REGION
 from local.qonto_simulator import OAuthClient, Simulator, World
-from operations import webhooks
+from operations.cli import main
 from operations.webhook_secrets import WebhookSecrets
 from qonto_sync.aws.refresh_leases import DynamoDbRefreshLeases
 from qonto_sync.aws.state_table import StateTable
@@ -42,7 +42,7 @@ class Subscriber:
 
     def run(self, command: str, *arguments: str) -> tuple[int, str, str]:
         """The exit status, what was printed, and the errors; never with a secret."""
-        status = webhooks.main([command, f"--stack={STACK}", *arguments, "acme"])
+        status = main(["webhook", command, f"--stack={STACK}", *arguments, "acme"])
         said = self.operator.capsys.readouterr()
         for secret in (*self.secrets(), *self.stored().values()):
             assert not isinstance(secret, str) or secret not in f"{said}"
@@ -166,7 +166,7 @@ def test_rotates_without_a_pause(subscriber: Subscriber) -> None:
     _, said, _ = subscriber.run("subscribe")
     older, newer = subscriber.live()
     assert subscriber.secrets() == [newer.secret, older.secret]
-    assert f"make webhook-unsubscribe NAME=acme STACK=books ID={older.id}" in said
+    assert f"qonto-sync webhook unsubscribe acme --stack books --id {older.id}" in said
     _, listed, _ = subscriber.run("list")
     assert [line.split()[:4] for line in listed.splitlines()[1:]] == [
         [live.id, "v1/client-invoices", "-", "stored"] for live in (older, newer)
@@ -279,9 +279,9 @@ def test_needs_an_endpoint(subscriber: Subscriber) -> None:
 
 def test_needs_a_secret(subscriber: Subscriber) -> None:
     """The error has the command that stores it; the name is checked before anything is asked."""
-    assert webhooks.main(["list", f"--stack={STACK}", "unknown"]) == 1
+    assert main(["webhook", "list", f"--stack={STACK}", "unknown"]) == 1
     assert "There is no secret 'qonto/unknown'" in subscriber.operator.capsys.readouterr().err
-    assert webhooks.main(["list", f"--stack={STACK}", "a/b"]) == 2
+    assert main(["webhook", "list", f"--stack={STACK}", "a/b"]) == 2
 
 
 @pytest.mark.parametrize("exists", [True, False])
