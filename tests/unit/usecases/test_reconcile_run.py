@@ -15,7 +15,7 @@ import pytest
 from qonto_sync.domain.certificate import sha256_of
 from qonto_sync.domain.errors import DeadlineReached, Retriable, WrongOrganization
 from qonto_sync.domain.events import ReconcileRequest
-from qonto_sync.domain.ids import InvoiceId
+from qonto_sync.domain.ids import InvoiceId, Sha256
 from qonto_sync.domain.ledger import PendingReason
 from qonto_sync.domain.reconciliation import Difference
 from qonto_sync.domain.result import RunOutcome
@@ -548,6 +548,37 @@ def test_a_slower_reconciliation_writes_no_inventory_over_a_certified_one(world:
     assert world.reconcile().outcome is RunOutcome.SUPERSEDED
     month = certificate(world)["months"][0]
     assert month["sha256"] == sha256_of(world.archive.content("default/inventory/2026/03.csv"))
+
+
+@pytest.mark.usefixtures("archived")
+def test_a_slower_reconciliation_writes_no_certificate_over_a_newer_one(world: World) -> None:
+    """It has read the record before the other one ended."""
+    is_begun: list[str] = []
+    read = world.archive.read
+
+    def meanwhile(key: str) -> Any:
+        if key == CERTIFICATE and not is_begun:
+            is_begun.append(key)
+            world.reconcile()
+            world.reconcile()
+        return read(key)
+
+    world.archive.read = meanwhile  # type: ignore[method-assign]
+    assert world.reconcile().outcome is RunOutcome.SUPERSEDED
+    assert certificate(world)["version"] == 2
+    world.reconcile()
+    assert (certificate(world)["version"], "breaks" in certificate(world)) == (3, False)
+
+
+@pytest.mark.usefixtures("archived")
+def test_a_row_that_is_wrong_says_nothing_of_the_bucket(world: World) -> None:
+    """Its digest is another one and its object is gone: what it says of the object does not count."""
+    row = world.ledger.row("i06")
+    world.ledger.saved[CONNECTION, InvoiceId("i06")] = replace(row, digest=Sha256("0" * 64))
+    key, _ = keys_of(world, "i06")
+    del world.archive.versions[key]
+    assert found(world.reconcile()) == {"stale": 1}
+    assert world.archived("i06") == world.source("i06")
 
 
 @pytest.mark.usefixtures("archived")

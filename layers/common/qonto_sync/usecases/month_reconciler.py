@@ -19,7 +19,7 @@ from qonto_sync.domain.errors import DeadlineReached, RowChanged
 from qonto_sync.domain.ids import InvoiceId, is_usable_id
 from qonto_sync.domain.ledger import PendingReason
 from qonto_sync.domain.months import month_text
-from qonto_sync.domain.reconciliation import Difference, difference, is_due
+from qonto_sync.domain.reconciliation import Difference, difference, is_due, is_intact
 from qonto_sync.usecases.bounded_tasks import BoundedTasks
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class MonthReconciler:
         archiver = self._context.archiver
         if invoice is None:
             result = archiver.archive_latest(id_)
-        elif row and kind is Difference.DAMAGED:
+        elif row and not is_intact(row, objects):
             result = self._damage_recorded(archiver.repair(invoice, row))
         else:
             result = archiver.archive(invoice, row)

@@ -100,16 +100,24 @@ class Publisher:
         key, expected = keys.inventory_key(self._connection, inventory.record.month), there.stored if there else None
         self._publications.put(key, inventory.content, content_type=_CSV, expected=expected)
 
+    def last_certificate(self) -> Publication | None:
+        """The certificate as it is in the bucket."""
+        return self._publications.read(keys.certificate_key(self._connection))
+
     def certify(
-        self, record: ReconciliationRecord, done: Pass, *, organization_id: str | None, now: datetime
+        self,
+        record: ReconciliationRecord,
+        done: Pass,
+        there: Publication | None,
+        *,
+        organization_id: str | None,
+        now: datetime,
     ) -> Certificate:
-        """Writes the certificate of a finished pass over the one before.
+        """Writes the certificate of a finished pass over the one in the bucket.
 
         Raises:
             ObjectChanged: another reconciliation writes it.
         """
-        key = keys.certificate_key(self._connection)
-        there = self._publications.read(key)
         before = _before(record, there.content if there else None)
         if before.chain_break:
             self._note(before.chain_break)
@@ -123,6 +131,7 @@ class Publisher:
             previous_sha256=before.sha256,
         )
         expected = there.stored if there else None
+        key = keys.certificate_key(self._connection)
         self._publications.put(key, certificate.to_bytes(), content_type=_JSON, expected=expected)
         return certificate
 

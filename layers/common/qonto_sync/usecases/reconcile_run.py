@@ -256,7 +256,10 @@ class ReconcileRun:
     def _certify(self) -> Certificate:
         now = whole_seconds(self._context.clock.now())
         organization_id = self._context.source.organization_id
-        certificate = self._publisher.certify(self._record, self._pass, organization_id=organization_id, now=now)
+        there = self._publisher.last_certificate()
+        # Raises if another reconciliation was faster. One that is faster from now on finds another certificate there.
+        self._save()
+        certificate = self._publisher.certify(self._record, self._pass, there, organization_id=organization_id, now=now)
         record = replace(
             self._record,
             certificate_version=certificate.version,
