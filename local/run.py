@@ -28,7 +28,9 @@ from local.screen import InvoiceCounter, Screen
 from local.stack import deploy
 from local.webhook_endpoint import WebhookEndpoint
 from local.webhooks import NotArchived, subscribe
+from operations.archives import Folder
 from operations.aws import OperationFailed
+from operations.page import archive_page
 from qonto_sync.clock import LONGEST_RESERVE_SECONDS
 from qonto_sync.domain.errors import SyncError
 from qonto_sync.domain.ids import ConnectionName
@@ -196,9 +198,18 @@ class LocalRun:
         if archive.exists():
             self._screen.say(f"The archive, as it lies in S3: [bold]{_shown(archive)}[/bold], in it the latest:")
             self._screen.show_latest(archive)
+            self._write_page(archive)
         for reason, count in self._saved.pending().items():
             self._screen.say(f"[yellow]{count} pending: {reason}[/yellow], retried by the next runs")
         self._screen.say(f"The functions' log: [bold]{_shown(self._log)}[/bold]")
+
+    def _write_page(self, archive: Path) -> None:
+        """A page beside the archive, to look at in a browser."""
+        content = archive_page(Folder(archive, "default"), "default", lambda key: f"{archive.name}/{key}")
+        if content:
+            path = archive.with_name("index.html")
+            path.write_text(content, "utf-8")
+            self._screen.say(f"A page to look at it in a browser: [bold]{_shown(path)}[/bold]")
 
 
 @contextmanager

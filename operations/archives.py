@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, override
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, override
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -59,6 +59,10 @@ class Archive(ABC):
         """The hash of the object under a key; None if there is none. It is not kept in memory."""
 
     @abstractmethod
+    def fetch(self, key: str, sha256: str, to: BinaryIO) -> bool:
+        """Writes the object with this hash: the one under the key, or an older version; False if there is none."""
+
+    @abstractmethod
     def keys(self) -> Iterator[str]:
         """The keys of all invoices' objects."""
 
@@ -89,6 +93,14 @@ class Folder(Archive):
             return Found(hashlib.file_digest(file, "sha256").hexdigest(), None)
 
     @override
+    def fetch(self, key: str, sha256: str, to: BinaryIO) -> bool:
+        path = self._inside(key)
+        if path is None or not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return _copied(file, to) == sha256
+
+    @override
     def keys(self) -> Iterator[str]:
         for path in (self._path / self.prefix).rglob("*"):
             if path.is_file():
@@ -115,12 +127,7 @@ class Bucket(Archive):
     @override
     def certificates(self) -> list[bytes]:
         key = self.certificate_key
-        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=key)
-        return [
-            self._client.get_object(Bucket=self._name, Key=key, VersionId=version["VersionId"])["Body"].read()
-            for page in pages
-            for version in page.get("Versions", [])
-        ]
+        return [self._version(key, version_id).read() for version_id in self._versions(key)]
 
     @override
     def content(self, key: str) -> bytes | None:
@@ -132,10 +139,21 @@ class Bucket(Archive):
         found = self._get(key)
         if not found:
             return None
-        digest = hashlib.sha256()
-        while chunk := found["Body"].read(_CHUNK):
-            digest.update(chunk)
-        return Found(digest.hexdigest(), found["LastModified"])
+        return Found(_copied(found["Body"]), found["LastModified"])
+
+    @override
+    def fetch(self, key: str, sha256: str, to: BinaryIO) -> bool:
+        found = self._get(key)
+        return bool(found and _copied(found["Body"], to) == sha256) or any(
+            _copied(self._version(key, version_id), to) == sha256 for version_id in self._versions(key)
+        )
+
+    def _versions(self, key: str) -> Iterator[str]:
+        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=key)
+        return (version["VersionId"] for page in pages for version in page.get("Versions", []) if version["Key"] == key)
+
+    def _version(self, key: str, version_id: str) -> Any:
+        return self._client.get_object(Bucket=self._name, Key=key, VersionId=version_id)["Body"]
 
     @override
     def keys(self) -> Iterator[str]:
@@ -149,3 +167,16 @@ class Bucket(Archive):
             if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
                 return None
             raise
+
+
+def _copied(source: Any, to: BinaryIO | None = None) -> str:
+    """The hash of a stream, which is also copied over what `to` has."""
+    digest = hashlib.sha256()
+    if to:
+        to.seek(0)
+        to.truncate()
+    while chunk := source.read(_CHUNK):
+        digest.update(chunk)
+        if to:
+            to.write(chunk)
+    return digest.hexdigest()

@@ -9,6 +9,7 @@ import typer
 
 from operations import connections, runs, status, verify_command, webhooks
 from operations.aws import OperationFailed, explained
+from operations.export.command import export
 from operations.qonto import sync_errors_explained
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ app.command()(runs.sync)
 app.command()(runs.backfill)
 app.command()(runs.reconcile)
 app.command()(runs.retry)
+app.command()(export)
 app.command()(verify_command.verify)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +14,6 @@ from operations.stack import find_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from operations.archives import Archive
     from qonto_sync.domain.ids import ConnectionName
@@ -28,6 +28,10 @@ STACK = "qonto-sync"
 ConnectionOption = Annotated[str, typer.Option("--connection", metavar="NAME", help="Which organization.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Of the connection, such as acme.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON document, for scripts.")]
+FolderOption = Annotated[
+    Path | None,
+    typer.Option("--folder", metavar="PATH", help="A copy of the bucket, such as the local archive, not a stack."),
+]
 type Json = dict[str, Any] | list[Any]
 
 

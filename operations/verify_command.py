@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from operations.arguments import any_connection_name
 from operations.aws import OperationFailed
-from operations.options import STACK, ConnectionOption, JsonOption, StackOption, open_archive, show_json
+from operations.options import STACK, ConnectionOption, FolderOption, JsonOption, StackOption, open_archive, show_json
 from operations.verify import verify as check
 
 if TYPE_CHECKING:
@@ -21,11 +19,6 @@ if TYPE_CHECKING:
     from operations.verify import Verdict
 
 _MOST_SHOWN = 50
-
-FolderOption = Annotated[
-    Path | None,
-    typer.Option("--folder", metavar="PATH", help="A copy of the bucket, such as the local archive, not a stack."),
-]
 
 
 def verify(

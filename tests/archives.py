@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, override
+from typing import TYPE_CHECKING, BinaryIO, override
 
 from operations.archives import Archive, Found
 
@@ -31,6 +31,14 @@ class VersionedObjects(Archive):
     def find(self, key: str) -> Found | None:
         content = self.content(key)
         return None if content is None else Found(hashlib.sha256(content).hexdigest(), None)
+
+    @override
+    def fetch(self, key: str, sha256: str, to: BinaryIO) -> bool:
+        for content in reversed(self._versions.get(key, [])):
+            if hashlib.sha256(content).hexdigest() == sha256:
+                to.write(content)
+                return True
+        return False
 
     @override
     def keys(self) -> Iterator[str]:
