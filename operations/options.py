@@ -50,6 +50,11 @@ def open_archive(folder: Path | None, stack: str, connection: ConnectionName) ->
     return Folder(folder, connection)
 
 
+def printable(text: str) -> str:
+    """The text as a terminal may show it: texts from outside may have characters that control one."""
+    return text if text.isprintable() else repr(text)
+
+
 def show(lines: Iterable[str]) -> None:
     """Prints the output of an operation that succeeded: all of it, or nothing and its error."""
     print("\n".join(list(lines)))

@@ -55,9 +55,13 @@ def archive_page(archive: Archive, connection: str, link: Callable[[str], str | 
     certificate = parse_certificate(content) if content else None
     if certificate is None:
         return None
-    keys = [inventory_key(connection, str(month.get("month"))) for month in certificate.fields["months"]]
-    rows = [row for key in keys for row in inventory_rows(archive.content(key) or b"")]
+    rows: list[dict[str, str]] = []
     about = f"As certified {certificate.fields.get('reconciled_at')}, certificate {certificate.version}"
+    for month in (str(each.get("month")) for each in certificate.fields["months"]):
+        try:
+            rows += inventory_rows(archive.content(inventory_key(connection, month)) or b"")
+        except ValueError:
+            about += f", without {month}, whose inventory cannot be read"
     return render_page(rows, title=f"Invoices of {connection}", about=about, link=link)
 
 

@@ -47,9 +47,9 @@ def status(connection: Wanted = "", stack: StackOption = STACK, *, as_json: Json
     if as_json:
         show_json([_document(health, now) for health in connections])
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     for health in connections:
-        console.print(health.connection, style="bold", markup=False)
+        console.print(health.connection, style="bold")
         table = Table(box=None, show_header=False, pad_edge=True, padding=(0, 2, 0, 2))
         for name, text in _facts(health, now):
             table.add_row(name, text)

@@ -11,7 +11,16 @@ from rich.table import Table
 
 from operations.arguments import any_connection_name
 from operations.aws import OperationFailed
-from operations.options import STACK, ConnectionOption, FolderOption, JsonOption, StackOption, open_archive, show_json
+from operations.options import (
+    STACK,
+    ConnectionOption,
+    FolderOption,
+    JsonOption,
+    StackOption,
+    open_archive,
+    printable,
+    show_json,
+)
 from operations.verify import verify as check
 
 if TYPE_CHECKING:
@@ -53,15 +62,15 @@ def _with_progress(archive: Archive) -> Verdict:
 
 
 def _print(verdict: Verdict) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
     for note in verdict.notes:
-        console.print(f"Note: {note}", markup=False)
+        console.print(f"Note: {printable(note)}")
     if verdict.is_good:
-        console.print(f"As certified. {_summary(verdict)}", markup=False)
+        console.print(f"As certified. {_summary(verdict)}")
         return
     table = Table("key", "what is wrong", box=None)
     for key, what in verdict.differences[:_MOST_SHOWN]:
-        table.add_row(key, what)
+        table.add_row(printable(key), what)
     console.print(table)
 
 
@@ -76,6 +85,6 @@ def _summary(verdict: Verdict) -> str:
     if not verdict.version:
         return "Nothing could be checked."
     return (
-        f"Certificate {verdict.version} of {verdict.reconciled_at}: {verdict.certificates} certificates,"
+        f"Certificate {verdict.version} of {printable(verdict.reconciled_at)}: {verdict.certificates} certificates,"
         f" {verdict.months} inventories and {verdict.objects} objects were checked"
     )

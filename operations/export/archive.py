@@ -5,25 +5,29 @@ from __future__ import annotations
 import hashlib
 import shutil
 import zipfile
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
     from pathlib import Path
 
 _CHUNK: Final = 1024 * 1024
-MANIFEST: Final = "MANIFEST.sha256"
 
 
 class ZipWriter:
-    """Writes members one after the other; of each only a part is in memory."""
+    """Writes members one after the other, in a `with` block; of each only a part is in memory."""
 
     def __init__(self, path: Path, made_at: datetime) -> None:
         """`made_at` is the time of all members."""
         self._zip = zipfile.ZipFile(path, "w", allowZip64=True)
         self._time = made_at.timetuple()[:6]
         self._hashes: list[tuple[str, str]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._zip.close()
 
     def add_file(self, name: str, path: Path, *, is_compressed: bool = False) -> None:
         """Adds a file. PDFs and pictures are compressed already."""
@@ -40,10 +44,10 @@ class ZipWriter:
             member.write(content)
         self._hashes.append((hashlib.sha256(content).hexdigest(), name))
 
-    def close(self) -> None:
-        """Adds the manifest, in the form that `sha256sum --check` reads."""
-        self.add_bytes(MANIFEST, manifest(self._hashes))
-        self._zip.close()
+    def add_manifest(self) -> None:
+        """Adds the hashes of what was added, in the form that `sha256sum --check` reads."""
+        lines = [f"{sha256}  {name}\n" for sha256, name in self._hashes]
+        self.add_bytes("MANIFEST.sha256", "".join(lines).encode())
 
     def _entry(self, name: str, size: int, *, is_compressed: bool) -> zipfile.ZipInfo:
         entry = zipfile.ZipInfo(name, self._time)
@@ -51,8 +55,3 @@ class ZipWriter:
         entry.compress_type = zipfile.ZIP_DEFLATED if is_compressed else zipfile.ZIP_STORED
         entry.external_attr = 0o644 << 16
         return entry
-
-
-def manifest(hashes: Iterable[tuple[str, str]]) -> bytes:
-    """A line for each member: its hash and its name."""
-    return "".join(f"{sha256}  {name}\n" for sha256, name in hashes).encode()

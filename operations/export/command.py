@@ -84,39 +84,42 @@ def _export(archive: Archive, selection: Selection, target: Path, title: str) ->
     parts = target.with_name(f"{target.name}.parts")
     _fetch_all(archive, rows, parts)
     made_at = max(from_text(selection.as_of) or _EPOCH, _EPOCH)
-    partial = target.with_name(f"{target.name}.partial")
-    writer = ZipWriter(partial, made_at)
-    for row in rows:
-        if row["file_name"]:
-            writer.add_file(row["file_name"], parts / row["file_sha256"])
-    writer.add_bytes("invoices.csv", csv_bytes(INVOICE_COLUMNS, rows))
-    writer.add_bytes("line_items.csv", csv_bytes(LINE_COLUMNS, _lines(rows, parts)))
     workbook = parts / "invoices.xlsx"
     write_workbook(workbook, rows, _lines(rows, parts), made_at=made_at)
-    writer.add_file("invoices.xlsx", workbook)
     about = f"{len(rows)} invoices, as of {selection.as_of or 'an unknown time'}"
     page = render_page(rows, title=f"Invoices of {title}", about=about, link=names.get)
-    writer.add_bytes("index.html", page.encode())
-    if selection.doubts:
-        writer.add_bytes("UNCERTIFIED.txt", "".join(f"{doubt}\n" for doubt in selection.doubts).encode())
-    writer.close()
+    partial = parts / target.name
+    with ZipWriter(partial, made_at) as writer:
+        for row in rows:
+            if row["file_name"]:
+                writer.add_file(row["file_name"], parts / row["file_sha256"])
+        writer.add_bytes("invoices.csv", csv_bytes(INVOICE_COLUMNS, rows))
+        writer.add_bytes("line_items.csv", csv_bytes(LINE_COLUMNS, _lines(rows, parts)))
+        writer.add_file("invoices.xlsx", workbook)
+        writer.add_bytes("index.html", page.encode())
+        if selection.doubts:
+            writer.add_bytes("UNCERTIFIED.txt", "".join(f"{doubt}\n" for doubt in selection.doubts).encode())
+        writer.add_manifest()
     partial.replace(target)
     shutil.rmtree(parts)
     return _summary(rows, selection, target)
 
 
 def _fetch_all(archive: Archive, rows: list[dict[str, str]], parts: Path) -> None:
-    wanted = [
-        Wanted(row[f"{kind}_key"], row[f"{kind}_sha256"], f"invoice {row['number'] or row['invoice_id']}")
+    # What is the same is fetched once.
+    wanted = {
+        row[f"{kind}_sha256"]: Wanted(
+            row[f"{kind}_key"], row[f"{kind}_sha256"], f"invoice {row['number'] or row['invoice_id']}"
+        )
         for row in rows
         for kind in ("file", "document")
         if row[f"{kind}_key"]
-    ]
+    }
     columns = (TextColumn("fetching"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("objects", total=len(wanted))
-        download(archive, wanted, parts, lambda _size: progress.advance(task))
+        download(archive, list(wanted.values()), parts, lambda _size: progress.advance(task))
 
 
 def _lines(rows: list[dict[str, str]], parts: Path) -> Iterator[Mapping[str, str]]:

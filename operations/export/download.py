@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from concurrent.futures import ThreadPoolExecutor
 from itertools import batched
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from operations.archives import AT_ONCE
 from operations.aws import OperationFailed
+from operations.options import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 _BATCH: Final = 4 * AT_ONCE
 """Objects in flight: an error ends the download soon."""
+
+
+_SHA256: Final = re.compile("[0-9a-f]{64}")
 
 
 class Wanted(NamedTuple):
@@ -44,8 +49,9 @@ def download(archive: Archive, wanted: Sequence[Wanted], folder: Path, advance: 
 
 def _fetch(archive: Archive, wanted: Wanted, folder: Path) -> int:
     path = folder / wanted.sha256
-    if not wanted.sha256.isalnum():
-        raise OperationFailed(f"{wanted.key} of {wanted.invoice}: {wanted.sha256!r} is no hash")
+    what = printable(f"{wanted.key} of {wanted.invoice}")
+    if not _SHA256.fullmatch(wanted.sha256):
+        raise OperationFailed(f"{what}: {printable(wanted.sha256)} is no hash")
     if path.is_file():
         with path.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() == wanted.sha256:
@@ -56,7 +62,7 @@ def _fetch(archive: Archive, wanted: Wanted, folder: Path) -> int:
     if not is_found:
         partial.unlink()
         raise OperationFailed(
-            f"{wanted.key} of {wanted.invoice} is not as it was certified, and no older version is. Nothing was"
+            f"{what} is not as it was certified, and no older version is. Nothing was"
             " exported; `qonto-sync verify` lists all that differs"
         )
     partial.replace(path)

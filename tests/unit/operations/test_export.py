@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from local.aws import ACCESS_KEY, REGION
 from operations.archives import Bucket
+from operations.aws import OperationFailed
 from operations.cli import main
 from operations.export.download import Wanted, download
 from operations.export.names import LONGEST_NAME, file_names
@@ -294,3 +295,28 @@ def test_the_time_of_the_members_is_that_of_the_certificate(copy: Path) -> None:
     assert found
     certified = json.loads((copy / "default/inventory/certificate.json").read_bytes())["reconciled_at"]
     assert {each.date_time for each in found.infolist()} == {datetime.fromisoformat(certified).timetuple()[:6]}
+
+
+def test_equal_files_are_fetched_once(copy: Path) -> None:
+    """And both are in the ZIP."""
+    _, found = export(copy)
+    assert found
+    rows = copy / "default/inventory/2026/03.csv"
+    content = rows.read_text()
+    first, second = (row["file_sha256"] for row in table(found, "invoices.csv")[:2])
+    files = [next(copy.glob(f"**/i{number}/*.pdf")) for number in range(2)]
+    files[1].write_bytes(files[0].read_bytes())
+    rows.write_text(content.replace(second, first))
+    status, again = export(copy, "--force", "--uncertified")
+    assert status == 0
+    assert again
+    names = again.namelist()
+    assert again.read(names[0]) == again.read(names[1])
+
+
+def test_a_key_that_controls_a_terminal_is_shown_as_a_text(tmp_path: Path) -> None:
+    """An inventory may be forged."""
+    archive = VersionedObjects("default", {})
+    with pytest.raises(OperationFailed) as refused:
+        download(archive, [Wanted("\x1b[2J[/red]", "0" * 64, "invoice 1")], tmp_path, lambda _: None)
+    assert "\x1b" not in str(refused.value)

@@ -198,6 +198,21 @@ def test_the_command_lists_what_differs(copy: Path, capsys: pytest.CaptureFixtur
     assert printed.err.startswith("1 difference. Certificate 2 of ")
 
 
+def test_a_key_is_shown_as_a_text(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever an inventory that somebody forged has in it."""
+    path = copy / INVENTORY
+    forged = path.read_bytes().replace(b"default/client_invoices", b"[/red]\x1b[2J")
+    path.write_bytes(forged)
+    certificate = copy / CERTIFICATE
+    fields = json.loads(certificate.read_bytes())
+    fields["months"][0]["sha256"] = hashlib.sha256(forged).hexdigest()
+    certificate.write_text(json.dumps(fields))
+    assert main(["verify", "--folder", str(copy)]) == 1
+    said = capsys.readouterr().out
+    assert "[/red]\\x1b[2J" in said
+    assert "\x1b[2J" not in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
