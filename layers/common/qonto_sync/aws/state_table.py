@@ -103,18 +103,12 @@ class StateTable:
         Raises:
             RowChanged: as `put`.
         """
-        condition = _if_version_is(read_version)
-        names = {f"#{name}": name for name in changes}
-        values = {f":{name}": value for name, value in changes.items()}
         with self._lost_responses_recognized(is_own):
             self._client.update_item(
                 TableName=self._name,
                 Key={"pk": {"S": pk}},
-                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in changes),
-                ConditionExpression=condition["ConditionExpression"],
-                ExpressionAttributeNames={**condition.get("ExpressionAttributeNames", {}), **names},
-                ExpressionAttributeValues={**condition.get("ExpressionAttributeValues", {}), **values},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **_setting(changes, _if_version_is(read_version)),
             )
 
     def annotate(self, pk: str, changes: Item) -> None:
@@ -124,10 +118,7 @@ class StateTable:
                 self._client.update_item(
                     TableName=self._name,
                     Key={"pk": {"S": pk}},
-                    UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in changes),
-                    ConditionExpression="attribute_exists(pk)",
-                    ExpressionAttributeNames={f"#{name}": name for name in changes},
-                    ExpressionAttributeValues={f":{name}": value for name, value in changes.items()},
+                    **_setting(changes, {"ConditionExpression": "attribute_exists(pk)"}),
                 )
             except ClientError as error:
                 _conflicting_item(error)
@@ -197,6 +188,21 @@ class StateTable:
                 stored = _conflicting_item(error)
                 if stored is None or not is_own(stored):
                     raise RowChanged("another writer changed the row") from error
+
+
+def _setting(changes: Item, condition: dict[str, Any]) -> dict[str, Any]:
+    """What of a request sets these attributes under a condition."""
+    return condition | {
+        "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in changes),
+        "ExpressionAttributeNames": {
+            **condition.get("ExpressionAttributeNames", {}),
+            **{f"#{name}": name for name in changes},
+        },
+        "ExpressionAttributeValues": {
+            **condition.get("ExpressionAttributeValues", {}),
+            **{f":{name}": value for name, value in changes.items()},
+        },
+    }
 
 
 def _if_version_is(version: int) -> dict[str, Any]:
