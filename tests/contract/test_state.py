@@ -432,6 +432,17 @@ def test_the_first_error_of_a_write_is_told(table: Table) -> None:
         table.ledger().write(FULL)
 
 
+def test_a_transaction_on_the_row_is_another_writer(table: Table) -> None:
+    """DynamoDB refuses a single write meanwhile; moto never does. What was to be written is tried again."""
+
+    def in_transaction(**_: Any) -> Any:
+        raise ClientError({"Error": {"Code": "TransactionConflictException"}}, "PutItem")
+
+    table.client.put_item = in_transaction
+    with pytest.raises(RowChanged):
+        table.ledger().write(FULL)
+
+
 def test_one_lease_at_a_time(table: Table) -> None:
     """Written over the version that was read; an own write whose answer was lost is a success."""
     leases = DynamoDbRefreshLeases(StateTable(table.client, table.name))

@@ -179,12 +179,15 @@ class StateTable:
     def _lost_responses_recognized(self, is_own: Callable[[Item], bool]) -> Iterator[None]:
         """Treats a failed condition as success when the stored item is the one that this write stored.
 
-        The SDK repeats a request whose response was lost, and the repetition then fails its condition.
+        The SDK repeats a request whose response was lost, and the repetition then fails its condition. A transaction on
+        the same item is another writer, too: whoever reads the item again sees what it wrote.
         """
         with aws_errors(self.label):
             try:
                 yield
             except ClientError as error:
+                if error_code(error) == "TransactionConflictException":
+                    raise RowChanged("another writer's transaction has the row") from error
                 stored = _conflicting_item(error)
                 if stored is None or not is_own(stored):
                     raise RowChanged("another writer changed the row") from error
