@@ -18,7 +18,7 @@ from qonto_sync.domain.reading import Reading, Union
 from qonto_sync.domain.reconciliation import Difference
 from qonto_sync.domain.result import RunOutcome
 from qonto_sync.domain.signatures import Signature
-from qonto_sync.usecases import month_reconciler, reconcile_run, slice_archiver, sync_run
+from qonto_sync.usecases import deletion, month_reconciler, reconcile_run, slice_archiver, sync_run
 from qonto_sync.usecases.gap_work import GapWork
 from qonto_sync.usecases.invoice_archiver import InvoiceArchiver
 from qonto_sync.usecases.month_reconciler import MonthReconciler
@@ -227,6 +227,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     "an older version is written over a newer one": Mutation(LedgerRow, "is_newer_than", lambda _row, _invoice: False),
     "windows do not overlap": Mutation(dynamodb_checkpoints, "_checkpoint", _without_overlap),
     "windows end at the present time": Mutation(sync_run, "window_to_cover", _without_lag),
+    "what a writer left before it stopped is taken for damage": Mutation(deletion, "_adopted", lambda _store, row: row),
     "the signature of a webhook is not verified": Mutation(
         Signature, "is_of", lambda _signature, _body, _secrets: True
     ),
@@ -240,7 +241,7 @@ NIGHTLY_MUTATIONS: Mapping[str, Mutation] = {
     "one 404 deletes": Mutation(retry_schedule, "confirms_deletion", lambda _row, _requested_at: True),
     "a certificate is written over whatever is there": Mutation(S3Archive, "put", _unconditional_put),
     "what is archived of a deleted draft is not looked at": Mutation(
-        InvoiceArchiver, "_damage_of", lambda _archiver, _row: None
+        deletion, "is_intact", lambda _row, _objects: True
     ),
     "the inventory before is not looked at": Mutation(reconcile_run, "inventory_ids", lambda _inventory: set()),
     "a run does not recognize the inventory of one that crashed": Mutation(Publisher, "recognized", _without_intent),

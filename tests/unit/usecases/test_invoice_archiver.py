@@ -449,6 +449,37 @@ def test_a_deleted_draft_keeps_its_archive(world: World) -> None:
     assert world.archiver.archive_latest(A).row == row
 
 
+def test_what_a_stopped_writer_left_of_a_deleted_draft_is_adopted(world: World) -> None:
+    """It recorded its intent, replaced the JSON and crashed; then the draft was deleted."""
+    world.qonto.put("a", status="draft")
+    archive(world)
+    world.clock.advance(minutes=30)
+    world.qonto.put("a", status="draft", number="new")
+    write = world.ledger.write
+    written: list[LedgerRow] = []
+
+    def crash(row: LedgerRow) -> LedgerRow:
+        written.append(row)
+        if len(written) > 1:
+            raise Retriable("no answer")
+        return write(row)
+
+    world.ledger.write = crash  # type: ignore[method-assign]
+    with pytest.raises(Retriable):
+        archive(world)
+    world.ledger.write = write  # type: ignore[method-assign]
+    assert world.ledger.row("a").intent_expires_at
+    del world.qonto.invoices["a"]
+    for minutes in (1, 3, 30):
+        world.clock.advance(minutes=minutes)
+        world.archiver.archive_latest(A)
+    row = world.ledger.row("a")
+    assert row.deleted_at_source
+    assert (row.pending, row.intent_expires_at) == (None, None)
+    assert row.document
+    assert row.document.etag == world.archive.versions[row.document.key][-1].etag
+
+
 def test_one_404_is_not_believed(world: World) -> None:
     """Nor is a second one a moment later: an answer that was wrong once ends no pending state."""
     world.qonto.put("a", status="draft", attachment_id="late")

@@ -18,9 +18,9 @@ from qonto_sync.domain.errors import Conflict, ItemError, NotFound, Permanent, R
 from qonto_sync.domain.ids import is_identified
 from qonto_sync.domain.invoice import NO_USABLE_ID
 from qonto_sync.domain.ledger import LedgerRow, PendingReason, StoredFile
-from qonto_sync.domain.reconciliation import ListedObject, is_intact
 from qonto_sync.domain.result import InvoiceResult
 from qonto_sync.ports import RowWriter
+from qonto_sync.usecases.deletion import deleted, stored_objects
 from qonto_sync.usecases.write_intent import WriteIntent
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from qonto_sync.domain.ids import ConnectionName, InvoiceId
     from qonto_sync.domain.invoice import Invoice
     from qonto_sync.domain.ledger import StoredObject
+    from qonto_sync.domain.reconciliation import ListedObject
     from qonto_sync.ports import ArchiveStore, AttachmentFiles, Clock, Ledger
     from qonto_sync.usecases.one_organization import OneOrganization
 
@@ -111,8 +112,7 @@ class InvoiceArchiver:
 
     def objects_of(self, row: LedgerRow) -> dict[str, ListedObject]:
         """The objects that the row names, by key, as they are in the bucket now."""
-        found = [self._store.head(stored.key) for stored in row.objects]
-        return {each.key: ListedObject(each.key, each.etag, each.size) for each in found if each}
+        return stored_objects(self._store, row)
 
     def _archive_listed(self, invoice: Invoice, attempt: Callable[[], InvoiceResult]) -> InvoiceResult:
         result = self._recording_failures(invoice.id, invoice.status, attempt)
@@ -285,9 +285,7 @@ class InvoiceArchiver:
             raise Permanent("Qonto answered 404 for an invoice that is no draft")
         now, failure = self._clock.now(), None
         if row.deleted_at_source or retry_schedule.confirms_deletion(row, requested_at):
-            failure = self._damage_of(row)
-            pending = retry_schedule.after_damage(failure, row.pending, now) if failure else None
-            after = replace(row, pending=pending, deleted_at_source=row.deleted_at_source or now)
+            after, failure = deleted(self._store, row, now)
         elif retry_schedule.awaits_confirmation(row):
             after = row
         else:
@@ -296,12 +294,6 @@ class InvoiceArchiver:
             return InvoiceResult(row if after == row else self._ledger.write(after), failure=failure)
         except Conflict as conflict:
             raise Retriable("another writer changed the invoice while it was marked as deleted") from conflict
-
-    def _damage_of(self, row: LedgerRow) -> Permanent | None:
-        """What to say if the archive of a deleted invoice is not as the row says."""
-        if is_intact(row, self.objects_of(row)):
-            return None
-        return Permanent("an archived object was changed or removed, and Qonto has deleted the invoice")
 
     def _record(self, invoice_id: InvoiceId, status: str | None, failure: ItemError) -> LedgerRow:
         """Marks the invoice as pending in the ledger's current row."""
