@@ -37,7 +37,7 @@ invoke: build ## run a function in Lambda's container, while `make local` runs: 
 
 test: ## run every check and every test, and report coverage
 	@$(MAKE) --no-print-directory -j3 setup setup-sam setup-checkov
-	@$(MAKE) --no-print-directory check check-template build
+	@$(MAKE) --no-print-directory -j2 --output-sync check check-template build
 	pytest -n auto --cov --cov-report=term
 
 check: setup ## lint, format, types, import contracts and spelling

@@ -27,7 +27,7 @@ _INVOICES = 14
 _MANY_PAGES = {Point("world", "invoices", Kind.WORLD, 1): 3, Point("world", "pages per slice", Kind.WORLD, 1): 2}
 """14 invoices in one slice."""
 
-_BLOCK, _CHUNK = 64, 4
+_BLOCK, _CHUNK = 16, 2
 
 
 @dataclass(frozen=True, slots=True)
